@@ -1,0 +1,88 @@
+# `make demo` shows the main job, `make test` runs the tests; each installs what it needs.
+
+# An uv that works, or one of our own.
+UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo $(CURDIR)/.tools/uv/bin/uv)
+UV_VERSION := 0.13.9
+PYTHON := .venv/bin/python
+BIN := $(CURDIR)/.venv/bin
+
+export UV
+export PYTHONPATH := layers/shared:.
+export SAM_CLI_TELEMETRY := 0
+export PYTHONDONTWRITEBYTECODE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo local local-down upload test unit check format lock build deploy clean
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: install ## The main job on this machine: a sample call becomes highlights
+	@$(PYTHON) -m local demo
+
+local: install ## Start the local AWS and the engine, deploy the stack, leave them running
+	@$(PYTHON) -m local up
+
+local-down: install ## Stop what `make local` or `make demo` started
+	@$(PYTHON) -m local down
+
+upload: install ## Upload FILE=... to the local stack (or the one of your environment) and follow it
+	@test -n "$(FILE)" || { echo "Say which file: make upload FILE=path/to/recording.mp3"; exit 2; }
+	@if [ -z "$$AWS_ENDPOINT_URL$$STACK_NAME" ] && [ -f .local/env ]; then . ./.local/env; fi; \
+		$(PYTHON) -m cli upload "$(FILE)"
+
+test: install ## All tests: unit, integration, and end to end on a local stack of their own
+	@$(PYTHON) -m pytest
+
+unit: install ## The unit tests alone: no network, seconds
+	@$(PYTHON) -m pytest tests/unit
+
+check: install ## Formatting, lint, types, template
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/sam validate --lint --region us-east-1
+	@$(UV) export --quiet --locked --only-group runtime --no-header --no-annotate | diff layers/shared/requirements.txt - \
+		|| { echo "layers/shared/requirements.txt is not what uv.lock says: run make lock"; exit 1; }
+
+format: install ## Format the code and apply safe lint fixes
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(UV_TOOL) ## Renew uv.lock and the layer's requirements from pyproject.toml
+	$(UV) lock
+	$(UV) export --quiet --only-group runtime --no-header --no-annotate > layers/shared/requirements.txt
+
+build: install ## sam build
+	$(BIN)/sam build
+
+deploy: build ## sam deploy to your AWS account; asks for what it needs
+	$(BIN)/sam deploy --guided --capabilities CAPABILITY_IAM
+
+clean: local-down ## Stop what runs and delete all that was built or installed here
+	rm -rf .aws-sam .local .venv .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# ---- what the targets above need
+
+install: .venv/installed .tools/ministack/installed
+
+ifneq ($(UV),uv)
+UV_TOOL := $(UV)
+endif
+
+# For development, building and the engine.
+.venv/installed: pyproject.toml uv.lock .python-version | $(UV_TOOL)
+	@echo "Installing the tools (once; about a minute) ..."
+	@$(UV) sync --quiet --locked
+	@touch $@
+
+# The local AWS has an environment of its own: its Lambda workers see these packages and no others.
+.tools/ministack/installed: pyproject.toml uv.lock .python-version | $(UV_TOOL)
+	@UV_PROJECT_ENVIRONMENT=.tools/ministack $(UV) sync --quiet --locked --only-group ministack
+	@touch $@
+
+$(CURDIR)/.tools/uv/bin/uv:
+	@command -v python3 >/dev/null || { echo "Install uv (docs.astral.sh/uv) or Python 3 first."; exit 1; }
+	@echo "Installing uv $(UV_VERSION) ..."
+	@python3 -m venv .tools/uv
+	@.tools/uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)

@@ -1,0 +1,142 @@
+"""How a recording looks on a terminal: its way there, and its highlights."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.live import Live
+from rich.measure import Measurement
+from rich.progress import Progress
+from rich.table import Table
+from rich.text import Text
+
+from cli import recordings
+from cli.stack import Stack
+
+_STAGES = ("uploading", "submitting", "processing", "completed")
+# The ledger's words, put on the four stages that a person follows.
+_STAGE_OF = {"submitting": 1, "queued": 2, "processing": 2, "completed": 3}
+_LEAST_TIMELINE = 16
+_FIRST_TIMES = 3
+
+
+def upload_and_follow(console: Console, stack: Stack, path: Path, key: str, timeout_seconds: float) -> dict[str, Any]:
+    """Upload the file and show its way until its row has ended; returns the row."""
+    started = time.monotonic()
+    with Progress(console=console, transient=True) as bar:
+        task = bar.add_task(f"uploading {path.name}", total=path.stat().st_size)
+        uploaded = recordings.upload(stack, path, key, lambda step: bar.advance(task, step))
+    console.print(
+        f"Uploaded to [bold]{uploaded.name}[/], recording {uploaded.recording_id}.", highlight=False, soft_wrap=True
+    )
+    last: dict[str, Any] = {}
+    stages = _Stages(started)
+    with Live(stages, console=console, refresh_per_second=8, transient=console.is_terminal) as live:
+        for row in recordings.follow(stack, uploaded.recording_id, timeout_seconds):
+            stages.now(row["status"] if row else None)
+            last = row or last
+            live.refresh()
+    if console.is_terminal:
+        console.print(stages)
+    return last
+
+
+class _Stages:
+    """One line: each stage with the seconds after which it began."""
+
+    def __init__(self, started: float) -> None:
+        self._started = started
+        self._began = {0: 0.0}
+        self._ended: tuple[str, float] | None = None
+
+    def now(self, status: str | None) -> None:
+        elapsed = time.monotonic() - self._started
+        if status in ("failed", "ignored"):
+            self._ended = status, elapsed
+        self._began.setdefault(_STAGE_OF.get(status or "", 1), elapsed)
+
+    def __rich__(self) -> RenderableType:
+        line = Text()
+        for number, stage in enumerate(_STAGES):
+            began = self._began.get(number)
+            # A fast recording may pass a stage between two looks.
+            passed = began is not None or any(later in self._began for later in range(number, len(_STAGES)))
+            line.append("● " if passed else "○ ", "green" if passed else "dim")
+            line.append(stage, "bold" if passed else "dim")
+            line.append(f" {began:.1f} s   " if began is not None else "   ", "cyan")
+        if self._ended:
+            line.append(f"{self._ended[0]} {self._ended[1]:.1f} s", "bold red")
+        elif len(_STAGES) - 1 not in self._began:
+            line.append(f"{time.monotonic() - self._started:.0f} s", "dim")
+        return line
+
+
+def highlights_view(row: dict[str, Any], items: list[dict[str, Any]]) -> RenderableType:
+    """The highlights as a table with, on each line, where in the recording the phrase is said."""
+    if not items:
+        return _summary(row)
+    duration_ms = _duration_ms(row)
+    table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
+    table.add_column("rank", justify="right", no_wrap=True)
+    table.add_column("count", justify="right", no_wrap=True)
+    table.add_column("phrase", max_width=30)
+    table.add_column("first said at", no_wrap=True)
+    table.add_column(_Timeline([], duration_ms, scale=True), ratio=1, min_width=_LEAST_TIMELINE)
+    for item in items:
+        starts = [int(stamp["start"]) for stamp in item["timestamps"]]
+        more = " …" if len(starts) > _FIRST_TIMES else ""
+        rank = item.get("rank")
+        table.add_row(
+            "–" if rank is None else f"{rank:.2f}",
+            str(item["count"]),
+            Text(str(item["text"])),
+            " ".join(_clock(start) for start in starts[:_FIRST_TIMES]) + more,
+            _Timeline(starts, duration_ms),
+        )
+    return Group(_summary(row), Text(), table)
+
+
+class _Timeline:
+    """The whole recording on one line as wide as there is room, marked where a phrase is said."""
+
+    def __init__(self, starts_ms: list[int], duration_ms: int, *, scale: bool = False) -> None:
+        self._starts_ms = starts_ms
+        self._duration_ms = duration_ms
+        self._scale = scale
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if self._scale:
+            end = _clock(self._duration_ms)
+            yield Text(f"0:00 {'─' * (options.max_width - len(end) - 6)} {end}", no_wrap=True)
+        else:
+            yield Text(timeline(self._starts_ms, self._duration_ms, options.max_width), "cyan", no_wrap=True)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(_LEAST_TIMELINE, options.max_width)
+
+
+def timeline(starts_ms: list[int], duration_ms: int, cells: int) -> str:
+    """A line of `cells` characters for the whole recording, marked where the phrase is said."""
+    line = ["·"] * cells
+    for start in starts_ms:
+        line[min(cells - 1, start * cells // max(duration_ms, 1))] = "█"
+    return "".join(line)
+
+
+def _summary(row: dict[str, Any]) -> Text:
+    return Text(
+        f"{row['key']}: {row.get('highlight_count', 0)} highlights ({row.get('highlights_status')}), "
+        f"{_clock(_duration_ms(row))} long",
+        "bold",
+    )
+
+
+def _duration_ms(row: dict[str, Any]) -> int:
+    return 1000 * int(row.get("audio_duration") or 0)
+
+
+def _clock(milliseconds: int) -> str:
+    minutes, seconds = divmod(milliseconds // 1000, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -1,0 +1,56 @@
+"""submit: an upload becomes a transcript that AssemblyAI works on.
+
+Trigger: SubmitQueue, EventBridge's "Object Created" events of the media bucket; one failing record does not touch
+its neighbours. Environment: API_KEY_SECRET_ARN, ASSEMBLYAI_BASE_URL, AUDIO_TRANSFER, HIGHLIGHTS_TABLE,
+LEASE_SECONDS, OVERDUE_MINUTES, QUEUE_URL, RECORDINGS_TABLE, SIGNER_ROLE_ARN, SPEECH_MODELS, WEBHOOK_SECRET_ARN;
+WEBHOOK_URL in webhook mode, STATE_MACHINE_ARN in poll mode.
+"""
+
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from audio_highlights.assemblyai import AssemblyAI
+from audio_highlights.batch import answer_batch
+from audio_highlights.config import SubmitSettings, variable
+from audio_highlights.models import Upload
+from audio_highlights.observability import function_logger
+from audio_highlights.storage import EventBus, Ledger, Media, PollLoop, Queue, Secrets, names_object
+from audio_highlights.workflow import Submitter
+
+logger = function_logger()
+secrets = Secrets()
+queue = Queue(variable("QUEUE_URL"))
+state_machine_arn = os.environ.get("STATE_MACHINE_ARN")
+submitter = Submitter(
+    ledger=Ledger(variable("RECORDINGS_TABLE"), variable("HIGHLIGHTS_TABLE"), lambda: datetime.now(UTC)),
+    media=Media(variable("SIGNER_ROLE_ARN")),
+    provider=AssemblyAI(
+        variable("ASSEMBLYAI_BASE_URL"),
+        lambda fresh: secrets.get(variable("API_KEY_SECRET_ARN"), fresh=fresh),
+    ),
+    events=EventBus(),
+    settings=SubmitSettings.from_environment(),
+    webhook_secret=lambda: secrets.get(variable("WEBHOOK_SECRET_ARN")),
+    watch=PollLoop(state_machine_arn) if state_machine_arn else None,
+    names_object=names_object,
+)
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Submit every recording of the batch; answers which messages must come again."""
+    return answer_batch(event, context, submit_one, logger, queue)
+
+
+def submit_one(record: SQSRecord) -> None:
+    """Submit one recording."""
+    upload = Upload.from_event(record.json_body)
+    logger.append_keys(bucket=upload.bucket, key=upload.key)
+    sighting = submitter.look(upload)
+    logger.append_keys(recording_id=sighting.upload.recording_id)
+    outcome, reason = submitter.submit(sighting)
+    logger.info(outcome, reason=reason)

@@ -1,0 +1,37 @@
+"""webhook: AssemblyAI's news of a transcript becomes a message for `results`.
+
+Trigger: POST /webhook?recording=<id>&attempt=<n> of the HTTP API. Environment: RESULTS_QUEUE_URL, WEBHOOK_SECRET_ARN.
+
+AssemblyAI gives up after any 4xx, so 4xx is only for what no retry can cure: a wrong binding or a body that is not
+its own. Trouble of ours raises, which API Gateway turns into a 5xx.
+"""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from audio_highlights.config import variable
+from audio_highlights.errors import WebhookRefused, WebhookUnauthorized
+from audio_highlights.observability import function_logger
+from audio_highlights.storage import Queue, Secrets
+from audio_highlights.webhook import read_webhook
+
+logger = function_logger()
+secrets = Secrets()
+results_queue = Queue(variable("RESULTS_QUEUE_URL"))
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Verify, enqueue, answer 200."""
+    try:
+        finished = read_webhook(event, secrets.get(variable("WEBHOOK_SECRET_ARN")))
+    except WebhookRefused as refusal:
+        logger.warning("a webhook call was refused", reason=str(refusal))
+        return {"statusCode": 401 if isinstance(refusal, WebhookUnauthorized) else 400}
+    if finished is None:
+        logger.info("a webhook call that ends no transcript")
+        return {"statusCode": 200}
+    results_queue.send(finished.body())
+    logger.info("finished", **finished.body())
+    return {"statusCode": 200}

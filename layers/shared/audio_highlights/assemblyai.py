@@ -1,0 +1,164 @@
+"""AssemblyAI's pre-recorded API. The only module that speaks HTTP.
+
+https://www.assemblyai.com/docs/api-reference. No request is repeated here: the queues do that.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import requests
+from urllib3.exceptions import NewConnectionError
+
+from audio_highlights.errors import (
+    HighlightsError,
+    ProviderAccountRefused,
+    ProviderUnavailable,
+    RequestRefused,
+    TranscriptNotFound,
+)
+from audio_highlights.models import Transcript, without_url_queries
+
+_CONNECT_SECONDS = 5
+_READ_SECONDS = 30
+_UPLOAD_READ_SECONDS = 300  # the answer comes only when the whole body has been stored
+_PAGE = 200  # the most that one page of the list may hold
+
+# Statuses that a retry can cure. 403 is not among them: "Cannot access uploaded file" stays so.
+_RETRYABLE = frozenset({408, 409, 422, 425, 429})
+
+
+class AssemblyAI:
+    """A client for one region and one account.
+
+    `api_key(fresh)` returns the key; with fresh=True it must not come from a cache. A 401 is answered by one
+    more try with a fresh key, so that a rotated key works at once.
+    """
+
+    def __init__(self, base_url: str, api_key: Callable[[bool], str]) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._api_key = api_key
+        self._session = requests.Session()
+        self._session.trust_env = False  # no key for this host out of a .netrc, no proxy by accident
+
+    def create(self, parameters: Mapping[str, Any]) -> Transcript:
+        """POST /v2/transcript: start a transcript. Every call that is accepted is billed."""
+        return Transcript(self._call("POST", "/v2/transcript", body=parameters))
+
+    def get(self, transcript_id: str) -> Transcript:
+        """GET /v2/transcript/{id}. Raises TranscriptNotFound for an unknown id."""
+        try:
+            return Transcript(self._call("GET", f"/v2/transcript/{quote(transcript_id, safe='')}"))
+        except RequestRefused as refusal:
+            # Documented as 400 by the guides and as 404 by the specification: the text is what both share.
+            if "not found" in str(refusal):
+                message = (
+                    f"AssemblyAI does not know transcript {transcript_id}: it was deleted, or made by another account."
+                )
+                raise TranscriptNotFound(message) from refusal
+            raise
+
+    def upload(self, chunks: Iterator[bytes]) -> str:
+        """POST /v2/upload in constant memory (chunked transfer). Returns the upload_url."""
+        answer = self._call("POST", "/v2/upload", chunks=chunks)
+        upload_url = answer.get("upload_url")
+        if not isinstance(upload_url, str):
+            message = "AssemblyAI stored the audio but gave no upload_url."
+            raise ProviderUnavailable(message, may_have_accepted=False)
+        return upload_url
+
+    def created_since(self, moment: datetime) -> Iterator[tuple[str, str, str]]:
+        """(transcript_id, status, audio_url) of the account's transcripts created since then, newest first.
+
+        The only way to find a transcript whose id was lost.
+        """
+        path = f"/v2/transcript?limit={_PAGE}"
+        while True:
+            answer = self._call("GET", path)
+            for listed in answer.get("transcripts") or []:
+                created = datetime.fromisoformat(str(listed["created"]))
+                if created.replace(tzinfo=created.tzinfo or UTC) < moment:
+                    return
+                yield str(listed["id"]), str(listed["status"]), str(listed.get("audio_url") or "")
+                oldest = str(listed["id"])
+            if not (answer.get("page_details") or {}).get("prev_url"):
+                return
+            path = f"/v2/transcript?limit={_PAGE}&before_id={quote(oldest, safe='')}"
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        chunks: Iterator[bytes] | None = None,
+    ) -> dict[str, Any]:
+        response = self._send(method, path, fresh_key=False, body=body, chunks=chunks)
+        if response.status_code == requests.codes.unauthorized and chunks is None:
+            response = self._send(method, path, fresh_key=True, body=body, chunks=None)
+        return _read(response, creates=method == "POST" and path == "/v2/transcript")
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        fresh_key: bool,
+        body: Mapping[str, Any] | None,
+        chunks: Iterator[bytes] | None,
+    ) -> requests.Response:
+        try:
+            return self._session.request(
+                method,
+                f"{self._base_url}{path}",
+                headers={"Authorization": self._api_key(fresh_key)},
+                json=body,
+                data=chunks,
+                timeout=(_CONNECT_SECONDS, _READ_SECONDS if chunks is None else _UPLOAD_READ_SECONDS),
+                allow_redirects=False,
+            )
+        except requests.ConnectTimeout as error:
+            message = f"AssemblyAI ({self._base_url}) could not be reached: no connection within {_CONNECT_SECONDS} s."
+            raise ProviderUnavailable(message, may_have_accepted=False) from error
+        except requests.RequestException as error:
+            message = f"AssemblyAI ({self._base_url}) could not be reached: {type(error).__name__}."
+            raise ProviderUnavailable(message, may_have_accepted=not _never_connected(error)) from error
+
+
+def _never_connected(error: requests.RequestException) -> bool:
+    """Whether no request can have been read. A reset or a timeout may come after it was."""
+    cause = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(error, requests.exceptions.SSLError) or isinstance(cause, NewConnectionError)
+
+
+def _read(response: requests.Response, *, creates: bool) -> dict[str, Any]:
+    code = response.status_code
+    try:
+        # NaN and Infinity are not JSON and no database takes them: they count as missing.
+        body = json.loads(response.content, parse_constant=lambda _: None)
+    except (ValueError, RecursionError):
+        body = None
+    if code == requests.codes.ok and isinstance(body, dict) and (not creates or isinstance(body.get("id"), str)):
+        return body
+    raise _error(code, body, response.headers.get("Retry-After"))
+
+
+def _error(code: int, body: object, retry_after: str | None) -> HighlightsError:
+    said = body.get("error") if isinstance(body, dict) else None
+    text = without_url_queries(said) if isinstance(said, str) else "no readable answer"
+    if code == requests.codes.unauthorized:
+        return ProviderAccountRefused(
+            "AssemblyAI refuses the API key (401). Put the right key into the API key secret; "
+            "the recording waits in the submit queue and needs no new upload."
+        )
+    if code == requests.codes.bad_request and "balance is negative" in text:
+        return ProviderAccountRefused(f"AssemblyAI takes no work: {text} The recording waits in the submit queue.")
+    if code == requests.codes.too_many_requests:
+        wait = f" It asks to wait {retry_after} s." if retry_after else ""
+        return ProviderUnavailable(f"AssemblyAI answers 429, too many requests.{wait}", may_have_accepted=False)
+    refused = requests.codes.bad_request <= code < requests.codes.server_error
+    if isinstance(said, str) and refused and code not in _RETRYABLE:
+        return RequestRefused(f"AssemblyAI refuses the request ({code}): {text}")
+    return ProviderUnavailable(f"AssemblyAI answers {code}: {text}", may_have_accepted=not refused)

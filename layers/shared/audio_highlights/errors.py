@@ -1,0 +1,94 @@
+"""Every error of the pipeline, in one tree.
+
+    HighlightsError
+    ├── RetryableError             the message goes back to its queue and is tried again
+    │   ├── MalformedMessage           not a message of ours: tried again, then kept in the dead-letter queue
+    │   ├── RecordingInWork            another invocation holds the lease
+    │   ├── TranscriptNotReady         the provider has not finished
+    │   ├── StorageBusy                an AWS service took only a part of what it was given
+    │   ├── ProviderUnavailable        429, 5xx, no answer, an answer that is not JSON
+    │   └── ProviderAccountRefused     401 or a negative balance: the operator must act
+    ├── PermanentError             trying again changes nothing: the row gets the reason
+    │   ├── RecordingUnusable          not media, empty, deleted, too large: no transcript is asked for
+    │   ├── RequestRefused             the provider will not take this request
+    │   ├── TranscriptNotFound         the provider does not know the transcript id
+    │   └── ForeignTranscript          a transcript that belongs to another recording
+    └── WebhookRefused             a call of the webhook that no retry can cure: a 4xx
+        ├── WebhookUnauthorized        the header is not the binding of the recording and attempt in the query
+        └── WebhookUnreadable          rightly bound, but the body is not a webhook's
+
+The text of an error is for people: it becomes the `reason` on the row. It never holds a key, a secret
+or the query of a presigned URL.
+"""
+
+
+class HighlightsError(Exception):
+    """Base of all errors that the pipeline raises on purpose."""
+
+
+class RetryableError(HighlightsError):
+    """A later attempt may succeed."""
+
+
+class MalformedMessage(RetryableError):
+    """A queue message that cannot be read; it ends in the dead-letter queue, where a person finds it."""
+
+
+class RecordingInWork(RetryableError):
+    """Another invocation is submitting this recording and its lease has not run out."""
+
+
+class TranscriptNotReady(RetryableError):
+    """The transcript is still queued or processing."""
+
+
+class StorageBusy(RetryableError):
+    """An AWS service took only a part of what it was given."""
+
+
+class ProviderUnavailable(RetryableError):
+    """AssemblyAI could not be reached or did not answer sensibly.
+
+    `may_have_accepted` is True where the request may have started a transcript all the same (a read
+    timeout, a 5xx, a 200 that cannot be read): the next attempt must look for it before it pays again.
+    """
+
+    def __init__(self, message: str, *, may_have_accepted: bool) -> None:
+        super().__init__(message)
+        self.may_have_accepted = may_have_accepted
+
+
+class ProviderAccountRefused(RetryableError):
+    """AssemblyAI refuses the API key (401) or the account's balance is negative."""
+
+
+class PermanentError(HighlightsError):
+    """Trying again changes nothing."""
+
+
+class RecordingUnusable(PermanentError):
+    """The object is not a recording that can be transcribed; the row becomes `ignored`."""
+
+
+class RequestRefused(PermanentError):
+    """AssemblyAI refuses the request; the row becomes `failed`."""
+
+
+class TranscriptNotFound(PermanentError):
+    """AssemblyAI does not know the transcript id."""
+
+
+class ForeignTranscript(PermanentError):
+    """The transcript was made for another recording."""
+
+
+class WebhookRefused(HighlightsError):
+    """A call of the webhook that is answered with 4xx, because no retry can cure it."""
+
+
+class WebhookUnauthorized(WebhookRefused):
+    """The header is not the binding of the recording and attempt in the query."""
+
+
+class WebhookUnreadable(WebhookRefused):
+    """Rightly bound, but the body is not a webhook's."""

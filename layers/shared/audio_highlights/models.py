@@ -1,0 +1,276 @@
+"""The words of the pipeline as data: what was uploaded, what the ledger says, what the provider found."""
+
+import hashlib
+import math
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
+
+from audio_highlights.errors import MalformedMessage
+
+MAX_AUDIO_BYTES = 5_000_000_000  # AssemblyAI's limit for audio by URL
+MAX_UPLOAD_BYTES = 2_200_000_000  # AssemblyAI's limit for POST /v2/upload
+TOP_HIGHLIGHTS = 5  # phrases copied onto the ledger row for lists
+
+
+class Status(StrEnum):
+    """Where a recording stands in the ledger. The last two always come with a reason."""
+
+    SUBMITTING = "submitting"
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    IGNORED = "ignored"
+
+
+OPEN = (Status.SUBMITTING, Status.QUEUED, Status.PROCESSING)
+
+
+class HighlightsStatus(StrEnum):
+    """How a completed recording's key phrases turned out. Every one of these is a valid end."""
+
+    SUCCESS = "success"
+    RANK_MISSING = "rank_missing"  # phrases found, at least one without a rank
+    EMPTY = "empty"  # the model ran and found nothing
+    UNAVAILABLE = "unavailable"  # the model failed; the transcript is fine
+    MISSING = "missing"  # auto_highlights_result is null
+    LANGUAGE_NOT_SUPPORTED = "language_not_supported"  # null, and the language is not English
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One object version that S3 announced. `version_id` is None in a bucket without versions."""
+
+    bucket: str
+    key: str
+    version_id: str | None
+    etag: str
+    size_bytes: int
+
+    @property
+    def recording_id(self) -> str:
+        """The same 32 hex digits for every event about the same object version.
+
+        Without versions the etag stands in, so that new content under an old key is a new recording.
+        """
+        version = f"version:{self.version_id}" if self.version_id else f"etag:{self.etag}"
+        digest = hashlib.sha256()
+        for part in (self.bucket, self.key, version):
+            encoded = part.encode("utf-8", "surrogatepass")
+            digest.update(len(encoded).to_bytes(8) + encoded)
+        return digest.hexdigest()[:32]
+
+    @property
+    def name(self) -> str:
+        """How people find it again: s3://bucket/key."""
+        return f"s3://{self.bucket}/{self.key}"
+
+    @classmethod
+    def from_event(cls, event: object) -> Self:
+        """Read EventBridge's "Object Created" event. The key arrives raw: it is never unquoted.
+
+        Raises MalformedMessage where a field is missing or of the wrong type.
+        """
+        try:
+            detail = event["detail"]  # type: ignore[index]
+            stored = detail["object"]
+            upload = cls(
+                bucket=detail["bucket"]["name"],
+                key=stored["key"],
+                version_id=stored.get("version-id") or None,
+                etag=stored.get("etag", ""),
+                size_bytes=stored.get("size", 0),
+            )
+        except (KeyError, TypeError, AttributeError, IndexError) as error:
+            message = 'This message is not an S3 "Object Created" event of EventBridge.'
+            raise MalformedMessage(message) from error
+        texts = (upload.bucket, upload.key, upload.etag, upload.version_id or "")
+        sized = isinstance(upload.size_bytes, int)
+        if not (sized and upload.bucket and upload.key and all(isinstance(text, str) for text in texts)):
+            message = "This S3 event names no object: bucket, key or size are missing or of the wrong type."
+            raise MalformedMessage(message)
+        return upload
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """What S3 says of an object now: HEAD."""
+
+    version_id: str | None
+    etag: str
+    size_bytes: int
+    storage_class: str
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A row of the RecordingsTable: the parts that the pipeline decides by."""
+
+    recording_id: str
+    bucket: str
+    key: str
+    status: Status
+    attempt: int
+    day: str
+    created_at: str
+    version_id: str | None = None
+    etag: str = ""
+    size_bytes: int = 0
+    transcript_id: str | None = None
+    upload_url: str | None = None
+
+    @property
+    def name(self) -> str:
+        """How people find it again: s3://bucket/key."""
+        return f"s3://{self.bucket}/{self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """News that a transcript may have ended: the body of a ResultsQueue message."""
+
+    recording_id: str
+    attempt: int
+    transcript_id: str
+
+    @classmethod
+    def from_body(cls, body: object) -> Self:
+        """Read a message body {"recording_id", "attempt", "transcript_id"}; MalformedMessage if it is not one."""
+        match body:
+            case {
+                "recording_id": str(recording_id),
+                "attempt": int(attempt),
+                "transcript_id": str(transcript_id),
+            }:
+                return cls(recording_id, attempt, transcript_id)
+        message = "This message is not about a finished transcript: recording_id, attempt or transcript_id is missing."
+        raise MalformedMessage(message)
+
+    def body(self) -> dict[str, Any]:
+        """The same as a message body."""
+        return {
+            "recording_id": self.recording_id,
+            "attempt": self.attempt,
+            "transcript_id": self.transcript_id,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Highlight:
+    """One key phrase. `position` counts from 1 = highest rank; timestamps are (start, end) in ms."""
+
+    position: int
+    text: str
+    count: int
+    rank: Decimal | None
+    timestamps: tuple[tuple[int, int], ...]
+
+    @property
+    def phrase(self) -> str:
+        """The text folded for search: NFKC, case folded, single spaces."""
+        return " ".join(unicodedata.normalize("NFKC", self.text).casefold().split())
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """AssemblyAI's transcript object. `body` is the whole answer as it came."""
+
+    body: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def transcript_id(self) -> str:
+        return str(self.body["id"])
+
+    @property
+    def status(self) -> str:
+        """Queued | processing | completed | error"""
+        return str(self.body["status"])
+
+    @property
+    def error(self) -> str:
+        return without_url_queries(str(self.body.get("error") or "AssemblyAI gave no reason."))
+
+    @property
+    def audio_url(self) -> str:
+        return str(self.body.get("audio_url") or "")
+
+    @property
+    def bound_recording(self) -> str | None:
+        """The recording named in the query of the echoed webhook_url; None without a webhook."""
+        query = parse_qs(urlsplit(str(self.body.get("webhook_url") or "")).query)
+        return query.get("recording", [None])[0]
+
+    @property
+    def language_code(self) -> str | None:
+        code = self.body.get("language_code")
+        return code if isinstance(code, str) else None
+
+    @property
+    def confidence(self) -> Decimal | None:
+        return _decimal(self.body.get("confidence"))
+
+    def highlights(self) -> tuple[HighlightsStatus, list[Highlight]]:
+        """The key phrases, highest rank first (the provider does not promise its order), and how they turned out."""
+        result = self.body.get("auto_highlights_result")
+        if not isinstance(result, Mapping):
+            english = self.language_code is None or self.language_code.lower().startswith("en")
+            return (HighlightsStatus.MISSING if english else HighlightsStatus.LANGUAGE_NOT_SUPPORTED), []
+        if result.get("status") != "success":
+            return HighlightsStatus.UNAVAILABLE, []
+        found = list(_read_highlights(result.get("results")))
+        if not found:
+            return HighlightsStatus.EMPTY, []
+        found.sort(key=lambda one: (one.rank is None, -(one.rank or 0)))
+        ranked = [
+            Highlight(position, one.text, one.count, one.rank, one.timestamps)
+            for position, one in enumerate(found, start=1)
+        ]
+        missing = any(one.rank is None for one in ranked)
+        return (HighlightsStatus.RANK_MISSING if missing else HighlightsStatus.SUCCESS), ranked
+
+
+def _read_highlights(results: object) -> Iterator[Highlight]:
+    for entry in results if isinstance(results, list) else []:
+        if not isinstance(entry, Mapping) or not isinstance(entry.get("text"), str) or not entry["text"].strip():
+            continue
+        spoken = tuple(
+            (stamp["start"], stamp["end"])
+            for stamp in entry.get("timestamps") or []
+            if isinstance(stamp, Mapping) and isinstance(stamp.get("start"), int) and isinstance(stamp.get("end"), int)
+        )
+        count = entry.get("count")
+        yield Highlight(
+            position=0,
+            text=entry["text"],
+            count=count if isinstance(count, int) else len(spoken),
+            rank=_decimal(entry.get("rank")),
+            timestamps=spoken,
+        )
+
+
+def _decimal(number: object) -> Decimal | None:
+    """An exact Decimal of a JSON number; through str, because DynamoDB refuses a float's binary tail."""
+    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+        return None
+    return Decimal(str(number))
+
+
+_URL_QUERY = re.compile(r"(https?://[^\s?#\"'<>]+)[?#][^\s\"'<>]*", re.IGNORECASE)
+
+
+def without_url_queries(text: str) -> str:
+    """The text with the query of every URL cut off: a presigned query is a password."""
+    return _URL_QUERY.sub(r"\1", text)
+
+
+def utc_text(moment: datetime) -> str:
+    """2026-11-22T16:53:00.123Z: sorts as text."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

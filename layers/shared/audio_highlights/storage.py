@@ -1,0 +1,541 @@
+"""S3, DynamoDB, SQS, EventBridge, Step Functions, STS and Secrets Manager. The only module that uses boto3."""
+
+import gzip
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import boto3
+from aws_lambda_powertools.utilities.parameters import SecretsProvider
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from audio_highlights.errors import PermanentError, RecordingInWork, RecordingUnusable, StorageBusy
+from audio_highlights.media_type import HEAD_BYTES
+from audio_highlights.models import (
+    OPEN,
+    Finished,
+    Highlight,
+    Recording,
+    Status,
+    StoredObject,
+    Upload,
+    utc_text,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+    from mypy_boto3_s3.client import S3Client
+
+OPEN_SHARDS = 4  # partitions of the index of open rows; one holds about 1,000 writes a second
+PRESIGNED_SECONDS = 3600  # a signer session that is one role assumed by another lives at most an hour
+_SECRET_CACHE_SECONDS = 300
+_UPLOAD_CHUNK = 1024 * 1024
+# About 30 bytes a timestamp: an item stays under DynamoDB's 400 KB. The whole list is in S3.
+_ITEM_TIMESTAMPS = 5000
+# So many of the largest items stay under the 4 MB of a transaction; AssemblyAI gives at most 15 phrases.
+_TRANSACTION_PHRASES = 20
+_BATCH_ITEMS = 25
+# A key attribute holds 2,048 bytes; a folded character takes at most four.
+_PHRASE_CHARACTERS = 500
+
+_serialize = TypeSerializer().serialize
+_deserialize = TypeDeserializer().deserialize
+
+
+def _to_item(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _serialize(value) for name, value in values.items() if value is not None}
+
+
+def _from_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _deserialize(value) for name, value in item.items()}
+
+
+def _recording(item: Mapping[str, Any]) -> Recording:
+    row = _from_item(item)
+    return Recording(
+        recording_id=row["recording_id"],
+        bucket=row["bucket"],
+        key=row["key"],
+        status=Status(row["status"]),
+        attempt=int(row["attempt"]),
+        day=row["day"],
+        created_at=row["created_at"],
+        version_id=row.get("version_id"),
+        etag=row.get("etag", ""),
+        size_bytes=int(row.get("size_bytes", 0)),
+        transcript_id=row.get("transcript_id"),
+        upload_url=row.get("upload_url"),
+    )
+
+
+def _code(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Code", "")
+
+
+class Ledger:
+    """The RecordingsTable, and the HighlightsTable that is written with it.
+
+    The row of a recording is its lock: every change is conditional on the status it starts from.
+    """
+
+    def __init__(self, recordings_table: str, highlights_table: str, now: Callable[[], datetime]) -> None:
+        self._recordings = recordings_table
+        self._highlights = highlights_table
+        self._now = now
+        self._client: DynamoDBClient = boto3.client("dynamodb")
+
+    def get(self, recording_id: str) -> Recording | None:
+        """The row as it is now (a consistent read); None if there is none."""
+        answer = self._client.get_item(
+            TableName=self._recordings, Key=_to_item({"recording_id": recording_id}), ConsistentRead=True
+        )
+        return _recording(answer["Item"]) if "Item" in answer else None
+
+    def claim(
+        self, upload: Upload, metadata: Mapping[str, str], lease_seconds: int
+    ) -> tuple[Recording, Recording | None]:
+        """Take the recording for one attempt: (the row as claimed, the row as it was before or None).
+
+        Where the row needs no submitting any more, it is returned as it is, twice the same. Raises
+        RecordingInWork while another claim's lease runs.
+        """
+        now = self._now()
+        epoch = int(now.timestamp())
+        first = {
+            "bucket": upload.bucket,
+            "key": upload.key,
+            "version_id": upload.version_id,
+            "etag": upload.etag,
+            "size_bytes": upload.size_bytes,
+            "metadata": dict(metadata) or None,
+            "created_at": utc_text(now),
+            "day": now.date().isoformat(),
+        }
+        kept = {name: value for name, value in first.items() if value is not None}
+        names = {"#status": "status", "#lease": "lease_until", "#attempt": "attempt", "#reason": "reason"}
+        names |= {"#transcript": "transcript_id", "#shard": "open_shard", "#due": "due_at"}
+        names |= {f"#{name}": name for name in kept}
+        assignments = [f"#{name} = if_not_exists(#{name}, :{name})" for name in kept]
+        try:
+            answer = self._client.update_item(
+                TableName=self._recordings,
+                Key=_to_item({"recording_id": upload.recording_id}),
+                UpdateExpression=(
+                    "SET #status = :submitting, #lease = :lease, #due = :lease, #shard = :shard, "
+                    "#attempt = if_not_exists(#attempt, :zero) + :one, " + ", ".join(assignments) + " REMOVE #reason"
+                ),
+                ConditionExpression=(
+                    "attribute_not_exists(recording_id) OR (#status IN (:submitting, :queued) "
+                    "AND attribute_not_exists(#transcript) AND #lease <= :now)"
+                ),
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues=_to_item(
+                    {
+                        ":submitting": Status.SUBMITTING.value,
+                        ":queued": Status.QUEUED.value,
+                        ":lease": epoch + lease_seconds,
+                        ":now": epoch,
+                        ":zero": 0,
+                        ":one": 1,
+                        ":shard": str(int(upload.recording_id[:8], 16) % OPEN_SHARDS),
+                        **{f":{name}": value for name, value in kept.items()},
+                    }
+                ),
+                ReturnValues="ALL_OLD",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            row = _recording(error.response["Item"])  # type: ignore[typeddict-item]
+            if row.status in OPEN and row.transcript_id is None:
+                message = f"{row.name} is being submitted by another invocation (attempt {row.attempt})."
+                raise RecordingInWork(message) from None
+            return row, row
+        before = _recording(answer["Attributes"]) if answer.get("Attributes") else None
+        claimed = Recording(
+            recording_id=upload.recording_id,
+            bucket=upload.bucket,
+            key=upload.key,
+            status=Status.SUBMITTING,
+            attempt=before.attempt + 1 if before else 1,
+            day=before.day if before else now.date().isoformat(),
+            created_at=before.created_at if before else utc_text(now),
+            version_id=upload.version_id,
+            etag=upload.etag,
+            size_bytes=upload.size_bytes,
+            upload_url=before.upload_url if before else None,
+        )
+        return claimed, before
+
+    def refuse(self, upload: Upload, reason: str, status: Status) -> bool:
+        """Write a row that ends before any transcript was asked for; False where the recording has a row already."""
+        now = self._now()
+        row = {
+            "recording_id": upload.recording_id,
+            "bucket": upload.bucket,
+            "key": upload.key,
+            "version_id": upload.version_id,
+            "etag": upload.etag,
+            "size_bytes": upload.size_bytes,
+            "status": status.value,
+            "reason": reason,
+            "attempt": 0,
+            "created_at": utc_text(now),
+            "completed_at": utc_text(now),
+            "day": now.date().isoformat(),
+        }
+        try:
+            self._client.put_item(
+                TableName=self._recordings,
+                Item=_to_item(row),
+                ConditionExpression="attribute_not_exists(recording_id)",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def release(self, recording: Recording, reason: str) -> None:
+        """Give the claim back: nothing was accepted by the provider, the next attempt may start at once."""
+        self._update(
+            recording,
+            set_={"status": Status.QUEUED.value, "reason": reason, "lease_until": 0},
+            only_while=(Status.SUBMITTING,),
+            of_this_attempt=True,
+        )
+
+    def note_upload_url(self, recording: Recording, upload_url: str) -> None:
+        """Remember where the provider stored the audio, so that a lost transcript can be found by it."""
+        self._update(recording, set_={"upload_url": upload_url}, only_while=(Status.SUBMITTING,), of_this_attempt=True)
+
+    def record_transcript(self, recording: Recording, transcript_id: str, status: Status, overdue_seconds: int) -> bool:
+        """The provider has it. False if the row went on without us (its webhook came first, or another attempt)."""
+        now = self._now()
+        return self._update(
+            recording,
+            set_={
+                "status": status.value,
+                "transcript_id": transcript_id,
+                "submitted_at": utc_text(now),
+                "due_at": int(now.timestamp()) + overdue_seconds,
+            },
+            remove=("lease_until", "reason"),
+            only_while=(Status.SUBMITTING,),
+            of_this_attempt=True,
+        )
+
+    def look_again_at(self, recording: Recording, due_at: datetime) -> None:
+        """Move the time at which the sweep looks at an open recording again."""
+        self._update(recording, set_={"due_at": int(due_at.timestamp())}, only_while=OPEN)
+
+    def fail(self, recording: Recording, reason: str, transcript_id: str | None = None) -> bool:
+        """End it with a reason; False if it had ended already."""
+        ended = {"status": Status.FAILED.value, "reason": reason, "completed_at": utc_text(self._now())}
+        if transcript_id:
+            ended["transcript_id"] = transcript_id
+        return self._update(recording, set_=ended, remove=("open_shard", "due_at", "lease_until"), only_while=OPEN)
+
+    def complete(self, recording: Recording, facts: Mapping[str, Any], highlights: Sequence[Highlight]) -> bool:
+        """Row -> completed and one item per phrase, all or nothing; False if the row had ended already.
+
+        `facts` are more attributes of the row. Phrases beyond what one transaction holds are written before it,
+        so that a completed row never stands for phrases that are not there.
+        """
+        completed_at = utc_text(self._now())
+        items = [self._highlight_item(recording, highlight, completed_at) for highlight in highlights]
+        inside, before = items[:_TRANSACTION_PHRASES], items[_TRANSACTION_PHRASES:]
+        self._write_batches(before)
+        closing = self._update_request(
+            recording,
+            set_={"status": Status.COMPLETED.value, "completed_at": completed_at, **facts},
+            remove=("open_shard", "due_at", "lease_until", "reason"),
+            only_while=OPEN,
+        )
+        writes: list[TransactWriteItemTypeDef] = [{"Update": closing}]  # type: ignore[typeddict-item]
+        writes += [{"Put": {"TableName": self._highlights, "Item": item}} for item in inside]
+        try:
+            self._client.transact_write_items(TransactItems=writes)
+        except self._client.exceptions.TransactionCanceledException as error:
+            reasons = error.response.get("CancellationReasons", [])
+            if reasons and reasons[0].get("Code") == "ConditionalCheckFailed":
+                return False
+            raise
+        return True
+
+    def due(self, moment: datetime) -> Iterator[Recording]:
+        """Open recordings that should have been heard of by then, the longest waiting first in each shard."""
+        pages = self._client.get_paginator("query")
+        for shard in range(OPEN_SHARDS):
+            for page in pages.paginate(
+                TableName=self._recordings,
+                IndexName="open",
+                KeyConditionExpression="open_shard = :shard AND due_at <= :now",
+                ExpressionAttributeValues=_to_item({":shard": str(shard), ":now": int(moment.timestamp())}),
+            ):
+                yield from map(_recording, page["Items"])
+
+    def _highlight_item(self, recording: Recording, highlight: Highlight, completed_at: str) -> dict[str, Any]:
+        return _to_item(
+            {
+                "recording_id": recording.recording_id,
+                "position": highlight.position,
+                "text": highlight.text,
+                "phrase": highlight.phrase[:_PHRASE_CHARACTERS],
+                "count": highlight.count,
+                "rank": highlight.rank,
+                "timestamps": [{"start": start, "end": end} for start, end in highlight.timestamps[:_ITEM_TIMESTAMPS]],
+                "timestamps_cut": True if len(highlight.timestamps) > _ITEM_TIMESTAMPS else None,
+                "completed_at": completed_at,
+                "bucket": recording.bucket,
+                "key": recording.key,
+            }
+        )
+
+    def _write_batches(self, items: Sequence[dict[str, Any]]) -> None:
+        for start in range(0, len(items), _BATCH_ITEMS):
+            puts = [{"PutRequest": {"Item": item}} for item in items[start : start + _BATCH_ITEMS]]
+            answer = self._client.batch_write_item(RequestItems={self._highlights: puts})  # type: ignore[dict-item]
+            if answer.get("UnprocessedItems"):
+                message = "DynamoDB is too busy to store all phrases; the message will be tried again."
+                raise StorageBusy(message)
+
+    def _update(self, recording: Recording, **change: Any) -> bool:
+        try:
+            self._client.update_item(**self._update_request(recording, **change))
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def _update_request(
+        self,
+        recording: Recording,
+        *,
+        set_: Mapping[str, Any],
+        only_while: Sequence[Status],
+        remove: Sequence[str] = (),
+        of_this_attempt: bool = False,
+    ) -> dict[str, Any]:
+        kept = {name: value for name, value in set_.items() if value is not None}
+        values = {f":{name}": value for name, value in kept.items()}
+        values |= {f":from{number}": status.value for number, status in enumerate(only_while)}
+        condition = "#status IN (" + ", ".join(f":from{number}" for number in range(len(only_while))) + ")"
+        if of_this_attempt:
+            condition += " AND #attempt = :this_attempt"
+            values[":this_attempt"] = recording.attempt
+        named = {*kept, *remove, "status", *(["attempt"] if of_this_attempt else [])}
+        expression = "SET " + ", ".join(f"#{name} = :{name}" for name in kept)
+        if remove:
+            expression += " REMOVE " + ", ".join(f"#{name}" for name in remove)
+        return {
+            "TableName": self._recordings,
+            "Key": _to_item({"recording_id": recording.recording_id}),
+            "UpdateExpression": expression,
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": {f"#{name}": name for name in named},
+            "ExpressionAttributeValues": _to_item(values),
+        }
+
+
+class Media:
+    """The media bucket: look at an object, hand it to the provider."""
+
+    def __init__(self, signer_role_arn: str) -> None:
+        self._signer_role_arn = signer_role_arn
+        self._client: S3Client = boto3.client("s3")
+        self._sts = boto3.client("sts")
+
+    def look(self, upload: Upload) -> tuple[StoredObject, bytes]:
+        """What S3 holds under the event's key and version now, and its first bytes, in one request.
+
+        Raises RecordingUnusable where it is gone or archived, PermanentError where S3 denies reading it.
+        """
+        version: Any = _version(upload)
+        try:
+            if upload.size_bytes == 0:  # an empty object has no range to read
+                head: Any = self._client.head_object(Bucket=upload.bucket, Key=upload.key, **version)
+                return _stored(head, 0), b""
+            answer = self._client.get_object(
+                Bucket=upload.bucket, Key=upload.key, Range=f"bytes=0-{HEAD_BYTES - 1}", **version
+            )
+            size = int(answer["ContentRange"].rpartition("/")[2])
+            return _stored(answer, size), answer["Body"].read()
+        except ClientError as error:
+            raise _unreadable(upload, error) from error
+
+    def presign(self, upload: Upload) -> str:
+        """A GET URL of exactly this object version for PRESIGNED_SECONDS.
+
+        Signed with a session made for it: one of the function's own credentials may be about to end, and the URL
+        ends with the credentials that signed it.
+        """
+        session = self._sts.assume_role(
+            RoleArn=self._signer_role_arn,
+            RoleSessionName=upload.recording_id,
+            DurationSeconds=PRESIGNED_SECONDS,
+        )["Credentials"]
+        signer: S3Client = boto3.client(
+            "s3",
+            aws_access_key_id=session["AccessKeyId"],
+            aws_secret_access_key=session["SecretAccessKey"],
+            aws_session_token=session["SessionToken"],
+            # boto3 would presign with SigV2 in us-east-1, and with the global host name elsewhere.
+            config=Config(signature_version="s3v4", s3={"addressing_style": "virtual"}),
+        )
+        version = {"VersionId": upload.version_id} if upload.version_id else {}
+        return signer.generate_presigned_url(
+            "get_object",
+            Params={"Bucket": upload.bucket, "Key": upload.key, **version},
+            ExpiresIn=PRESIGNED_SECONDS,
+        )
+
+    def chunks(self, upload: Upload) -> Iterator[bytes]:
+        """The object's bytes, a part at a time: memory stays constant whatever the size."""
+        version: Any = _version(upload)
+        try:
+            answer = self._client.get_object(Bucket=upload.bucket, Key=upload.key, **version)
+        except ClientError as error:
+            raise _unreadable(upload, error) from error
+        return answer["Body"].iter_chunks(_UPLOAD_CHUNK)
+
+
+def _version(upload: Upload) -> dict[str, str]:
+    return {"VersionId": upload.version_id} if upload.version_id else {}
+
+
+def _stored(answer: Mapping[str, Any], size_bytes: int) -> StoredObject:
+    version_id = answer.get("VersionId")
+    return StoredObject(
+        # "null" is the version of an object written while versioning was off.
+        version_id=None if version_id == "null" else version_id,
+        etag=str(answer["ETag"]).strip('"'),
+        size_bytes=size_bytes,
+        storage_class=answer.get("StorageClass", "STANDARD"),
+        metadata=answer.get("Metadata", {}),
+    )
+
+
+def _unreadable(upload: Upload, error: ClientError) -> Exception:
+    code = _code(error)
+    if code in ("NoSuchKey", "NoSuchVersion", "404", "405", "MethodNotAllowed"):
+        return RecordingUnusable(f"{upload.name} was deleted before it was submitted. Upload it again if it is wanted.")
+    if code == "InvalidObjectState":
+        return RecordingUnusable(f"{upload.name} is archived. Restore it and copy it onto itself to submit it.")
+    if code in ("AccessDenied", "403"):
+        message = (
+            f"S3 denies reading {upload.name}. Check the bucket policy and the KMS key of the object, "
+            "then copy the object onto itself to submit it again."
+        )
+        return PermanentError(message)
+    return error
+
+
+def names_object(audio_url: str, upload: Upload) -> bool:
+    """Whether a URL, its signature aside, is that of this object version.
+
+    Both styles: https://bucket.host/key and https://host/bucket/key.
+    """
+    parts = urlsplit(audio_url)
+    path = unquote(parts.path)
+    virtual = (parts.hostname or "").split(".")[0] == upload.bucket.split(".")[0] and path == f"/{upload.key}"
+    if not virtual and path != f"/{upload.bucket}/{upload.key}":
+        return False
+    return parse_qs(parts.query).get("versionId", [None])[0] == upload.version_id
+
+
+class Results:
+    """The results bucket. The same recording always has the same keys."""
+
+    def __init__(self, bucket: str) -> None:
+        self._bucket = bucket
+        self._client: S3Client = boto3.client("s3")
+
+    def put_highlights(self, recording: Recording, document: Mapping[str, Any]) -> str:
+        """Store highlights/dt=<day>/<id>.json, one line, as Athena reads it. Returns its s3:// URI."""
+        return self._put(f"highlights/dt={recording.day}/{recording.recording_id}.json", _json(document))
+
+    def put_transcript(self, recording: Recording, document: Mapping[str, Any]) -> str:
+        """Store transcripts/dt=<day>/<id>.json.gz. Returns its s3:// URI."""
+        # mtime=0: the same transcript gives the same bytes.
+        packed = gzip.compress(_json(document), mtime=0)
+        return self._put(f"transcripts/dt={recording.day}/{recording.recording_id}.json.gz", packed)
+
+    def _put(self, key: str, body: bytes) -> str:
+        self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType="application/json")
+        return f"s3://{self._bucket}/{key}"
+
+
+def _json(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode(
+        "utf-8", "surrogatepass"
+    )
+
+
+class Queue:
+    """An SQS queue."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._client = boto3.client("sqs")
+
+    def send(self, body: Mapping[str, Any]) -> None:
+        """Send one JSON message."""
+        self._client.send_message(QueueUrl=self._url, MessageBody=json.dumps(body))
+
+    def show_again(self, receipt_handle: str, seconds: int) -> None:
+        """Hide a received message for so many seconds from now."""
+        self._client.change_message_visibility(
+            QueueUrl=self._url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
+        )
+
+
+class EventBus:
+    """The account's default EventBridge bus."""
+
+    def __init__(self) -> None:
+        self._client = boto3.client("events")
+
+    def put(self, detail_type: str, detail: Mapping[str, Any]) -> None:
+        """Send one event from the source `audio-highlights`; raises where EventBridge does not take it."""
+        entry = {
+            "Source": "audio-highlights",
+            "DetailType": detail_type,
+            "Detail": json.dumps(detail, default=float),
+        }
+        answer = self._client.put_events(Entries=[entry])  # type: ignore[list-item]
+        if answer["FailedEntryCount"]:
+            message = f'EventBridge did not take "{detail_type}": {answer["Entries"][0].get("ErrorMessage")}'
+            raise StorageBusy(message)
+
+
+class PollLoop:
+    """The Step Functions state machine that asks the provider until a transcript has ended."""
+
+    def __init__(self, state_machine_arn: str) -> None:
+        self._state_machine_arn = state_machine_arn
+        self._client = boto3.client("stepfunctions")
+
+    def start(self, recording: Recording) -> None:
+        """Watch this recording's transcript. Starting it twice watches it once."""
+        finished = Finished(recording.recording_id, recording.attempt, recording.transcript_id or "")
+        try:
+            self._client.start_execution(
+                stateMachineArn=self._state_machine_arn,
+                name=f"{recording.recording_id}-{recording.attempt}",
+                input=json.dumps(finished.body()),
+            )
+        except self._client.exceptions.ExecutionAlreadyExists:
+            return
+
+
+class Secrets:
+    """Secrets Manager, with a short cache."""
+
+    def __init__(self) -> None:
+        self._provider = SecretsProvider()
+
+    def get(self, arn: str, *, fresh: bool = False) -> str:
+        """The secret's text; fresh=True asks Secrets Manager whatever the cache holds."""
+        return str(self._provider.get(arn, max_age=_SECRET_CACHE_SECONDS, force_fetch=fresh))

@@ -1,0 +1,434 @@
+"""What happens to a recording, step by step. Knows no AWS and no HTTP: the adapters come in as Protocols.
+
+submit:   claim the row -> ask for the transcript -> record its id
+deliver:  fetch the transcript -> store it -> close the row with its phrases -> tell the others
+sweep:    look at what has not been heard of in time
+"""
+
+import hashlib
+import hmac
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+from audio_highlights.config import AudioTransfer, SubmitSettings
+from audio_highlights.errors import (
+    ForeignTranscript,
+    PermanentError,
+    ProviderAccountRefused,
+    ProviderUnavailable,
+    RecordingUnusable,
+    TranscriptNotFound,
+    TranscriptNotReady,
+)
+from audio_highlights.media_type import not_media
+from audio_highlights.models import (
+    MAX_AUDIO_BYTES,
+    MAX_UPLOAD_BYTES,
+    OPEN,
+    TOP_HIGHLIGHTS,
+    Finished,
+    Highlight,
+    Recording,
+    Status,
+    StoredObject,
+    Transcript,
+    Upload,
+    without_url_queries,
+)
+
+WEBHOOK_HEADER = "x-audio-highlights-binding"
+HIGHLIGHTS_READY = "Highlights Ready"
+RECORDING_FAILED = "Recording Failed"
+_ARCHIVED = ("GLACIER", "DEEP_ARCHIVE")
+# The provider's clock and ours may differ.
+_CLOCK_DIFFERENCE = timedelta(minutes=5)
+
+
+class Ledger(Protocol):
+    """The table of recordings and the table of their phrases; see storage.Ledger."""
+
+    def get(self, recording_id: str) -> Recording | None: ...
+    def claim(
+        self, upload: Upload, metadata: Mapping[str, str], lease_seconds: int
+    ) -> tuple[Recording, Recording | None]: ...
+    def refuse(self, upload: Upload, reason: str, status: Status) -> bool: ...
+    def release(self, recording: Recording, reason: str) -> None: ...
+    def note_upload_url(self, recording: Recording, upload_url: str) -> None: ...
+    def record_transcript(
+        self, recording: Recording, transcript_id: str, status: Status, overdue_seconds: int
+    ) -> bool: ...
+    def look_again_at(self, recording: Recording, due_at: datetime) -> None: ...
+    def fail(self, recording: Recording, reason: str, transcript_id: str | None = None) -> bool: ...
+    def complete(self, recording: Recording, facts: Mapping[str, Any], highlights: Sequence[Highlight]) -> bool: ...
+    def due(self, moment: datetime) -> Iterator[Recording]: ...
+
+
+class Media(Protocol):
+    """The media bucket; see storage.Media."""
+
+    def look(self, upload: Upload) -> tuple[StoredObject, bytes]: ...
+    def presign(self, upload: Upload) -> str: ...
+    def chunks(self, upload: Upload) -> Iterator[bytes]: ...
+
+
+class Provider(Protocol):
+    """AssemblyAI; see assemblyai.AssemblyAI."""
+
+    def create(self, parameters: Mapping[str, Any]) -> Transcript: ...
+    def get(self, transcript_id: str) -> Transcript: ...
+    def upload(self, chunks: Iterator[bytes]) -> str: ...
+    def created_since(self, moment: datetime) -> Iterator[tuple[str, str, str]]: ...
+
+
+class Results(Protocol):
+    """The results bucket; see storage.Results."""
+
+    def put_highlights(self, recording: Recording, document: Mapping[str, Any]) -> str: ...
+    def put_transcript(self, recording: Recording, document: Mapping[str, Any]) -> str: ...
+
+
+class Events(Protocol):
+    """The event bus; see storage.EventBus."""
+
+    def put(self, detail_type: str, detail: Mapping[str, Any]) -> None: ...
+
+
+class Queue(Protocol):
+    """The results queue; see storage.Queue."""
+
+    def send(self, body: Mapping[str, Any]) -> None: ...
+
+
+class Watch(Protocol):
+    """What asks for the end of a transcript where no webhook tells it; see storage.PollLoop."""
+
+    def start(self, recording: Recording) -> None: ...
+
+
+class Outcome(StrEnum):
+    """How one message ended, for the log."""
+
+    SUBMITTED = "submitted"
+    ADOPTED = "adopted"
+    DUPLICATE = "duplicate"
+    IGNORED = "ignored"
+    FAILED = "failed"
+    COMPLETED = "completed"
+
+
+def binding(secret: str, recording_id: str, attempt: int) -> str:
+    """The webhook header's value: HMAC-SHA256 of `recording_id|attempt` in hex. One that leaks forges no other."""
+    return hmac.new(secret.encode(), f"{recording_id}|{attempt}".encode(), hashlib.sha256).hexdigest()
+
+
+def is_bound(secret: str, recording_id: str, attempt: int, presented: str) -> bool:
+    """Whether the presented header value is the binding, in constant time."""
+    return hmac.compare_digest(binding(secret, recording_id, attempt).encode(), presented.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """An upload as S3 holds it, and why it will not be submitted, if it will not."""
+
+    upload: Upload
+    metadata: Mapping[str, str]
+    refusal: PermanentError | None
+
+
+class Submitter:
+    """Takes an upload from its event to a transcript that the provider works on."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        media: Media,
+        provider: Provider,
+        events: Events,
+        settings: SubmitSettings,
+        webhook_secret: Callable[[], str],
+        watch: Watch | None,
+        names_object: Callable[[str, Upload], bool],
+    ) -> None:
+        self._ledger = ledger
+        self._media = media
+        self._provider = provider
+        self._events = events
+        self._settings = settings
+        self._webhook_secret = webhook_secret
+        self._watch = watch
+        self._names_object = names_object
+
+    def look(self, upload: Upload) -> Sighting:
+        """Read what S3 holds for the event: the version id that the event may lack, and whether it can be media."""
+        try:
+            stored, head = self._media.look(upload)
+            upload = _as_stored(upload, stored)
+            self._check(upload, stored, head)
+        except PermanentError as refusal:
+            return Sighting(upload, {}, refusal)
+        return Sighting(upload, stored.metadata, None)
+
+    def submit(self, sighting: Sighting) -> tuple[Outcome, str]:
+        """Make sure that one transcript is asked for, and only one. Returns the outcome and why.
+
+        Raises a RetryableError where the message must come again.
+        """
+        upload = sighting.upload
+        if sighting.refusal:
+            return self._refused(upload, sighting.refusal)
+        recording, before = self._ledger.claim(upload, sighting.metadata, self._settings.lease_seconds)
+        if recording is before:
+            self._watch_open(recording)
+            return Outcome.DUPLICATE, f"already {recording.status}"
+        try:
+            return self._claimed(upload, recording, before)
+        except (ProviderUnavailable, ProviderAccountRefused) as trouble:
+            if not getattr(trouble, "may_have_accepted", False):
+                self._ledger.release(recording, str(trouble))
+            raise
+        except PermanentError as refusal:
+            if self._ledger.fail(recording, str(refusal)):
+                self._events.put(RECORDING_FAILED, _failed_detail(recording, str(refusal)))
+            return Outcome.FAILED, str(refusal)
+
+    def _check(self, upload: Upload, stored: StoredObject, head: bytes) -> None:
+        if stored.size_bytes == 0:
+            what = "a folder marker" if upload.key.endswith("/") else "empty (0 bytes)"
+            message = f"{upload.name} is {what}: there is nothing to transcribe."
+            raise RecordingUnusable(message)
+        by_url = self._settings.audio_transfer is AudioTransfer.PRESIGNED_URL
+        limit = MAX_AUDIO_BYTES if by_url else MAX_UPLOAD_BYTES
+        if stored.size_bytes > limit:
+            message = (
+                f"{upload.name} has {stored.size_bytes / 1e9:.1f} GB; AssemblyAI takes at most {limit / 1e9:.1f} GB "
+                f"by {self._settings.audio_transfer}. Compress or split it and upload it again."
+            )
+            raise RecordingUnusable(message)
+        if stored.storage_class in _ARCHIVED:
+            message = f"{upload.name} is archived. Restore it and copy it onto itself to submit it."
+            raise RecordingUnusable(message)
+        if kind := not_media(head):
+            message = f"{upload.name} is not audio or video: its bytes are {kind}. Upload the recording itself."
+            raise RecordingUnusable(message)
+
+    def _refused(self, upload: Upload, refusal: PermanentError) -> tuple[Outcome, str]:
+        status = Status.IGNORED if isinstance(refusal, RecordingUnusable) else Status.FAILED
+        new = self._ledger.refuse(upload, str(refusal), status)
+        if new and status is Status.FAILED:
+            self._events.put(RECORDING_FAILED, _failed_detail(upload, str(refusal)))
+        return Outcome(status.value) if new else Outcome.DUPLICATE, str(refusal)
+
+    def _claimed(self, upload: Upload, recording: Recording, before: Recording | None) -> tuple[Outcome, str]:
+        outcome = Outcome.ADOPTED
+        # A claim whose lease ran out may have been paid for: look for its transcript before asking for another.
+        found = self._orphan(upload, recording) if before and before.status is Status.SUBMITTING else None
+        if found is None:
+            transcript = self._provider.create(self._parameters(upload, recording))
+            found = transcript.transcript_id, transcript.status
+            outcome = Outcome.SUBMITTED
+        transcript_id, provider_status = found
+        status = Status.QUEUED if provider_status == "queued" else Status.PROCESSING
+        self._ledger.record_transcript(recording, transcript_id, status, self._settings.overdue_seconds)
+        self._watch_open(replace(recording, transcript_id=transcript_id, status=status))
+        return outcome, f"transcript {transcript_id} is {provider_status}"
+
+    def _orphan(self, upload: Upload, recording: Recording) -> tuple[str, str] | None:
+        since = datetime.fromisoformat(recording.created_at) - _CLOCK_DIFFERENCE
+        for transcript_id, status, audio_url in self._provider.created_since(since):
+            ours = audio_url == recording.upload_url or self._names_object(audio_url, upload)
+            if ours and status != "error":
+                return transcript_id, status
+        return None
+
+    def _parameters(self, upload: Upload, recording: Recording) -> dict[str, Any]:
+        parameters: dict[str, Any] = {
+            "auto_highlights": True,
+            "speech_models": list(self._settings.speech_models),
+        }
+        if self._settings.audio_transfer is AudioTransfer.UPLOAD:
+            upload_url = self._provider.upload(self._media.chunks(upload))
+            self._ledger.note_upload_url(recording, upload_url)
+            parameters["audio_url"] = upload_url
+        else:
+            parameters["audio_url"] = self._media.presign(upload)
+        if self._settings.webhook_url:
+            query = urlencode({"recording": recording.recording_id, "attempt": recording.attempt})
+            parameters["webhook_url"] = f"{self._settings.webhook_url}?{query}"
+            parameters["webhook_auth_header_name"] = WEBHOOK_HEADER
+            parameters["webhook_auth_header_value"] = binding(
+                self._webhook_secret(), recording.recording_id, recording.attempt
+            )
+        return parameters
+
+    def _watch_open(self, recording: Recording) -> None:
+        if self._watch and recording.transcript_id and recording.status in OPEN:
+            self._watch.start(recording)
+
+
+def _as_stored(upload: Upload, stored: StoredObject) -> Upload:
+    """The upload with the version id that the event may lack, if the object is still the one of the event."""
+    if upload.version_id:
+        return upload
+    if upload.etag and stored.etag != upload.etag:
+        message = (
+            f"{upload.name} was overwritten before it was submitted. The newer upload has its own row; "
+            "upload the older recording under another key if it is wanted."
+        )
+        raise RecordingUnusable(message)
+    return replace(upload, version_id=stored.version_id, etag=stored.etag)
+
+
+class Deliverer:
+    """Takes a transcript that has ended to the tables, the results bucket and the event bus."""
+
+    def __init__(self, *, ledger: Ledger, provider: Provider, results: Results, events: Events) -> None:
+        self._ledger = ledger
+        self._provider = provider
+        self._results = results
+        self._events = events
+
+    def deliver(self, finished: Finished, *, redelivered: bool) -> tuple[Outcome, str]:
+        """Store what the provider has; trusts nothing of the message but which transcript to fetch.
+
+        `redelivered` says that an earlier try at the same message may have died after it closed the row and before
+        it told the others: they are told again. Raises TranscriptNotReady while the provider works on it.
+        """
+        recording = self._ledger.get(finished.recording_id)
+        if recording is None:
+            message = f"No recording has the id {finished.recording_id}: its row was deleted."
+            raise ForeignTranscript(message)
+        if recording.status not in OPEN and not redelivered:
+            return Outcome.DUPLICATE, f"already {recording.status}"
+        try:
+            transcript = self._provider.get(finished.transcript_id)
+        except TranscriptNotFound as lost:
+            return self._failed(recording, finished, str(lost), redelivered=redelivered)
+        self._check_belongs(recording, finished, transcript)
+        if transcript.status == "completed":
+            return self._completed(recording, transcript, redelivered=redelivered)
+        if transcript.status == "error":
+            reason = f"AssemblyAI could not transcribe it: {transcript.error}"
+            return self._failed(recording, finished, reason, redelivered=redelivered)
+        message = f"Transcript {finished.transcript_id} is still {transcript.status}."
+        raise TranscriptNotReady(message)
+
+    def _check_belongs(self, recording: Recording, finished: Finished, transcript: Transcript) -> None:
+        bound = transcript.bound_recording
+        ours = bound == recording.recording_id if bound else finished.transcript_id == recording.transcript_id
+        if not ours:
+            message = f"Transcript {finished.transcript_id} does not belong to {recording.name}; nothing was stored."
+            raise ForeignTranscript(message)
+
+    def _failed(
+        self, recording: Recording, finished: Finished, reason: str, *, redelivered: bool
+    ) -> tuple[Outcome, str]:
+        if finished.attempt < recording.attempt:
+            return (
+                Outcome.DUPLICATE,
+                f"attempt {finished.attempt} failed, attempt {recording.attempt} is at work",
+            )
+        closed = self._ledger.fail(recording, reason, finished.transcript_id)
+        if closed or (redelivered and recording.status is Status.FAILED):
+            self._events.put(RECORDING_FAILED, _failed_detail(recording, reason))
+            return Outcome.FAILED, reason
+        return Outcome.DUPLICATE, "the recording had ended already"
+
+    def _completed(self, recording: Recording, transcript: Transcript, *, redelivered: bool) -> tuple[Outcome, str]:
+        highlights_status, highlights = transcript.highlights()
+        facts: dict[str, Any] = {
+            "transcript_id": transcript.transcript_id,
+            "highlights_status": highlights_status.value,
+            "highlight_count": len(highlights),
+            "top_highlights": [highlight.text for highlight in highlights[:TOP_HIGHLIGHTS]],
+            "audio_duration": transcript.body.get("audio_duration"),
+            "language_code": transcript.language_code,
+            "speech_model": transcript.body.get("speech_model_used") or transcript.body.get("speech_model"),
+        }
+        source = {
+            "recording_id": recording.recording_id,
+            "bucket": recording.bucket,
+            "key": recording.key,
+            "version_id": recording.version_id,
+            **facts,
+        }
+        document = {
+            **source,
+            "created_at": recording.created_at,
+            "auto_highlights_result": transcript.body.get("auto_highlights_result"),
+        }
+        whole = {**transcript.body, "audio_url": without_url_queries(transcript.audio_url)}
+        places = {
+            "highlights_uri": self._results.put_highlights(recording, document),
+            "transcript_uri": self._results.put_transcript(recording, whole),
+        }
+        closed = self._ledger.complete(recording, {**facts, **places, "confidence": transcript.confidence}, highlights)
+        if closed or (redelivered and recording.status is Status.COMPLETED):
+            self._events.put(HIGHLIGHTS_READY, {**source, **places})
+            return Outcome.COMPLETED, f"{len(highlights)} highlights ({highlights_status})"
+        return Outcome.DUPLICATE, "the recording had ended already"
+
+
+class Sweeper:
+    """Asks for the transcripts that nobody has told us about in time."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        provider: Provider,
+        queue: Queue,
+        now: Callable[[], datetime],
+        overdue_seconds: int,
+    ) -> None:
+        self._ledger = ledger
+        self._provider = provider
+        self._queue = queue
+        self._now = now
+        self._overdue = timedelta(seconds=overdue_seconds)
+
+    def sweep(self, *, until: float) -> dict[str, int]:
+        """Hand every overdue transcript that has ended to the results queue; stops at `until` (time.monotonic()).
+
+        Returns how many rows were overdue, ended, still open, and not yet submitted.
+        """
+        counts = {"overdue": 0, "ended": 0, "open": 0, "unsubmitted": 0}
+        for recording in self._ledger.due(self._now()):
+            if time.monotonic() >= until:
+                break
+            counts["overdue"] += 1
+            if recording.transcript_id is None:
+                counts["unsubmitted"] += 1  # its message is in the submit queue, or in that queue's dead letters
+                continue
+            finished = Finished(recording.recording_id, recording.attempt, recording.transcript_id)
+            if has_ended(self._provider, finished):
+                self._queue.send(finished.body())
+                counts["ended"] += 1
+            else:
+                counts["open"] += 1
+            self._ledger.look_again_at(recording, self._now() + self._overdue)
+        return counts
+
+
+def has_ended(provider: Provider, finished: Finished) -> bool:
+    """Whether the provider has nothing more to do for a transcript; one it does not know has ended too."""
+    try:
+        return provider.get(finished.transcript_id).status not in ("queued", "processing")
+    except TranscriptNotFound:
+        return True
+
+
+def _failed_detail(what: Recording | Upload, reason: str) -> dict[str, Any]:
+    return {
+        "recording_id": what.recording_id,
+        "bucket": what.bucket,
+        "key": what.key,
+        "version_id": what.version_id,
+        "status": Status.FAILED.value,
+        "reason": reason,
+    }

@@ -1,0 +1,1 @@
+"""What exists only on a developer's machine."""

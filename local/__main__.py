@@ -1,0 +1,120 @@
+"""The local system: `python -m local up | down | demo`."""
+
+import os
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from cli import recordings
+from cli.display import highlights_view, upload_and_follow
+from cli.stack import Stack
+from local.processes import StartFailed
+from local.stack import DEFAULT_STACK_NAME, PROJECT, DeployFailed, Local
+
+SAMPLE = PROJECT / "samples" / "support-call.mp3"
+
+app = typer.Typer(add_completion=False, help=__doc__, no_args_is_help=True)
+console = Console()
+
+Folder = Annotated[Path, typer.Option(help="Where its files live.")]
+AwsPort = Annotated[int, typer.Option(envvar="LOCAL_AWS_PORT", help="0 takes any free one.")]
+EnginePort = Annotated[int, typer.Option(envvar="LOCAL_ENGINE_PORT", help="0 takes any free one.")]
+Parameter = Annotated[list[str] | None, typer.Option(help="Name=Value of a template parameter.")]
+
+
+@app.command()
+def up(
+    folder: Folder = PROJECT / ".local",
+    aws_port: AwsPort = 0,
+    engine_port: EnginePort = 0,
+    parameter: Parameter = None,
+) -> None:
+    """Start the local AWS and the engine, build and deploy the stack, leave all of it running."""
+    _up(folder, aws_port, engine_port, parameter)
+    console.print(f"Use it:  source {_short(folder / 'env')}; aws s3 cp some.mp3 s3://$MEDIA_BUCKET/some.mp3")
+    console.print("Stop it: make local-down")
+
+
+@app.command()
+def down(folder: Folder = PROJECT / ".local") -> None:
+    """Stop what `up` started."""
+    local = Local.at(folder)
+    if not (local.aws or local.engine):
+        console.print("Nothing is running.")
+    local.stop(_step)
+
+
+@app.command()
+def demo(folder: Folder = PROJECT / ".local", aws_port: AwsPort = 0, engine_port: EnginePort = 0) -> None:
+    """The main job, here: a sample call becomes highlights, read back from DynamoDB and S3."""
+    stack = _up(folder, aws_port, engine_port, None)
+    console.rule("a recording becomes highlights")
+    key = f"calls/{time.strftime('%Y-%m-%d')}/support-call-{time.strftime('%H%M%S')}.mp3"
+    try:
+        row = upload_and_follow(console, stack, SAMPLE, key, timeout_seconds=300)
+    except TimeoutError as late:
+        _stop_with(f"{late} See {_short(folder)}/engine/log.txt and aws/log.txt.")
+    if row["status"] != "completed":
+        _stop_with(f"The recording is {row['status']}: {row.get('reason')}")
+    items = recordings.highlights(stack, row["recording_id"])
+    console.print()
+    console.print(highlights_view(row, items))
+    console.print()
+    differences = recordings.disagreements(items, recordings.document(row["highlights_uri"]))
+    if differences or not items:
+        _stop_with("DynamoDB and S3 disagree:\n" + "\n".join(differences or ["no highlights at all"]))
+    console.print(
+        f"DynamoDB (table {stack.highlights_table}) and S3 ({row['highlights_uri']}) agree on {len(items)} highlights.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print(
+        f"\nIt keeps running.  Another recording:  make upload FILE=path/to/your.mp3\n"
+        f"Any AWS client:    source {_short(folder / 'env')}; aws s3 ls s3://$RESULTS_BUCKET --recursive\n"
+        "Stop it:           make local-down",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _up(folder: Path, aws_port: int, engine_port: int, parameters: list[str] | None) -> Stack:
+    local = Local.at(folder)
+    running = local.is_running()
+    try:
+        local.start(_step, aws_port, engine_port)
+        try:
+            local.build(_step)
+            local.deploy(_step, parameters=dict(pair.split("=", 1) for pair in parameters or []))
+        except DeployFailed:
+            if not running:  # nothing half-started stays behind; what ran before goes on
+                local.stop(_step)
+            raise
+    except (StartFailed, DeployFailed) as trouble:
+        _stop_with(str(trouble))
+    os.environ.update(local.client_environment())
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        os.environ.pop(name, None)
+    stack = Stack.named(DEFAULT_STACK_NAME)
+    local.write_env(stack.name, stack.outputs)
+    _step(f"Stack {stack.name} is deployed; uploads go to s3://{stack.media_bucket}.")
+    return stack
+
+
+def _step(text: str) -> None:
+    console.print(f"[green]›[/] {text}", highlight=False, soft_wrap=True)
+
+
+def _stop_with(text: str) -> typer.Exit:
+    console.print(f"[red]{text}[/]", highlight=False, soft_wrap=True)
+    raise typer.Exit(1)
+
+
+def _short(path: Path) -> str:
+    return os.path.relpath(path)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,280 @@
+"""The whole system on this machine: the local AWS, the AssemblyAI-compatible engine, and the stack deployed to it.
+
+Everything that runs or is written lives under one folder (`.local` by default), so that several can stand side by
+side and each stops exactly what it started.
+"""
+
+import json
+import os
+import secrets
+import shlex
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from local.processes import Background, StartFailed, free_port, tail, wait_until
+
+PROJECT = Path(__file__).resolve().parent.parent
+MINISTACK = PROJECT / ".tools" / "ministack" / "bin" / "ministack"
+REGION = "us-east-1"
+DEFAULT_STACK_NAME = "audio-highlights"
+
+# How a deployment is told what the ordinary one finds on AWS. Values only: the template is the same.
+_LOCAL_PARAMETERS = {"EnforceTls": "false", "PollIntervalSeconds": "2"}
+
+Say = Callable[[str], None]
+
+
+class DeployFailed(Exception):
+    """sam build or sam deploy failed."""
+
+
+@dataclass(slots=True)
+class Local:
+    """A running pair of local AWS and engine, remembered in <folder>/state.json."""
+
+    folder: Path
+    aws_port: int = 0
+    engine_port: int = 0
+    engine_key: str = field(default="", repr=False)
+    aws: Background | None = None
+    engine: Background | None = None
+
+    @classmethod
+    def at(cls, folder: Path) -> Self:
+        """What an earlier run left in the folder, or nothing running."""
+        local = cls(folder.resolve())
+        try:
+            state = json.loads(local._state_file.read_text())
+        except FileNotFoundError:
+            return local
+        local.aws_port, local.engine_port, local.engine_key = (
+            state["aws_port"],
+            state["engine_port"],
+            state["engine_key"],
+        )
+        local.aws = Background(**state["aws"]) if state["aws"] else None
+        local.engine = Background(**state["engine"]) if state["engine"] else None
+        return local
+
+    @property
+    def _state_file(self) -> Path:
+        return self.folder / "state.json"
+
+    @property
+    def env_file(self) -> Path:
+        """What a shell sources to use the stack."""
+        return self.folder / "env"
+
+    @property
+    def aws_url(self) -> str:
+        return f"http://127.0.0.1:{self.aws_port}"
+
+    @property
+    def engine_url(self) -> str:
+        return f"http://127.0.0.1:{self.engine_port}"
+
+    def is_running(self) -> bool:
+        """Whether both processes are the ones that were started."""
+        return bool(self.aws and self.aws.is_running() and self.engine and self.engine.is_running())
+
+    def start(self, say: Say, aws_port: int = 0, engine_port: int = 0) -> None:
+        """Start what is not running. Where that fails, what this call started is stopped again."""
+        if self.is_running():
+            say(f"Already running: the local AWS on {self.aws_url}, the engine on {self.engine_url}.")
+            return
+        self.stop(say)
+        require_tools()
+        try:
+            self.aws_port = free_port(aws_port)
+            self.aws = self._start_aws()
+            say(f"The local AWS is up on {self.aws_url}.")
+            self.engine_key = secrets.token_hex(16)
+            self.engine = self._start_engine(free_port(engine_port))
+            say(f"The engine, an AssemblyAI on this machine, is up on {self.engine_url}.")
+            self._save()
+        except BaseException:
+            self.stop(say)
+            raise
+
+    def _start_aws(self) -> Background:
+        home = self.folder / "aws"
+        shutil.rmtree(home, ignore_errors=True)
+        temporary, state, log = home / "tmp", home / "state", home / "log.txt"
+        temporary.mkdir(parents=True)
+        state.mkdir()
+        # Its functions inherit its environment: an almost empty one keeps this machine's settings out of them.
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(home),
+            "TMPDIR": str(temporary),
+            "STATE_DIR": str(state),
+            "GATEWAY_PORT": str(self.aws_port),
+            "BIND_HOST": "127.0.0.1",
+            "AUTH": "true",
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            "MINISTACK_ACCOUNT_ID": "000000000000",
+            "AWS_DEFAULT_REGION": REGION,
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        process = Background.start([str(MINISTACK)], environment, log)
+        self.aws = process
+        self._save()
+        wait_until(lambda: _answers(f"{self.aws_url}/_ministack/ready"), process, "The local AWS", log, 60)
+        return process
+
+    def _start_engine(self, port: int) -> Background:
+        home = self.folder / "engine"
+        shutil.rmtree(home, ignore_errors=True)
+        home.mkdir(parents=True)
+        log = home / "log.txt"
+        command = [
+            sys.executable,
+            "-m",
+            "local.engine",
+            "--port",
+            str(port),
+            "--data-dir",
+            str(home / "data"),
+        ]
+        environment = {**os.environ, "PYTHONPATH": str(PROJECT), "ASSEMBLYAI_API_KEY": self.engine_key}
+        process = Background.start(command, environment, log)
+        self.engine, self.engine_port = process, port
+        self._save()
+        wait_until(lambda: _answers(f"{self.engine_url}/health"), process, "The engine", log, 60)
+        return process
+
+    def stop(self, say: Say) -> None:
+        """Stop what was started from this folder, nothing else."""
+        for name, process in (("engine", self.engine), ("local AWS", self.aws)):
+            if process and process.is_running():
+                process.stop()
+                say(f"Stopped the {name} (pid {process.pid}).")
+        self.engine = self.aws = None
+        self._state_file.unlink(missing_ok=True)
+        self.env_file.unlink(missing_ok=True)
+        shutil.rmtree(self.folder / "aws" / "tmp", ignore_errors=True)
+
+    def client_environment(self) -> dict[str, str]:
+        """What any AWS client and AssemblyAI's SDKs need to use this pair."""
+        return {
+            "AWS_ENDPOINT_URL": self.aws_url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "ASSEMBLYAI_BASE_URL": self.engine_url,
+            "ASSEMBLYAI_API_KEY": self.engine_key,
+        }
+
+    def build(self, say: Say) -> None:
+        """Sam build into <folder>/build."""
+        say("sam build ...")
+        self._sam("build", "--build-dir", str(self.folder / "build"), "--cache-dir", str(self.folder / "cache"))
+
+    def deploy(
+        self, say: Say, stack_name: str = DEFAULT_STACK_NAME, parameters: Mapping[str, str] | None = None
+    ) -> None:
+        """Sam deploy what was built, as the samconfig environment `local`."""
+        values = {
+            "AssemblyAIApiKey": self.engine_key,
+            "AssemblyAIBaseUrl": self.engine_url,
+            **_LOCAL_PARAMETERS,
+            **(parameters or {}),
+        }
+        say(f"sam deploy {stack_name} ...")
+        overrides = [f"{name}={value}" for name, value in values.items()]
+        template = str(self.folder / "build" / "template.yaml")
+        self._sam(
+            "deploy",
+            "--template-file",
+            template,
+            "--stack-name",
+            stack_name,
+            "--parameter-overrides",
+            *overrides,
+        )
+
+    def _sam(self, command: str, *arguments: str) -> None:
+        log = self.folder / f"sam-{command}.log"
+        sam = str(Path(sys.executable).with_name("sam"))
+        environment = {**os.environ, **self.client_environment(), "SAM_CLI_TELEMETRY": "0"}
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+            environment.pop(name, None)
+        with log.open("wb") as output:
+            done = subprocess.run(  # noqa: S603  our own command
+                [
+                    sam,
+                    command,
+                    "--config-file",
+                    str(PROJECT / "samconfig.toml"),
+                    "--config-env",
+                    "local",
+                    *arguments,
+                ],
+                cwd=PROJECT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
+        if done.returncode:
+            message = f"sam {command} failed. The end of {log}:\n{tail(log)}"
+            raise DeployFailed(message)
+
+    def write_env(self, stack_name: str, outputs: Mapping[str, str]) -> dict[str, str]:
+        """Write <folder>/env, sourceable by a shell, and return its variables."""
+        variables = {
+            **self.client_environment(),
+            "STACK_NAME": stack_name,
+            "MEDIA_BUCKET": outputs["MediaBucketName"],
+            "RESULTS_BUCKET": outputs["ResultsBucketName"],
+            "RECORDINGS_TABLE": outputs["RecordingsTableName"],
+            "HIGHLIGHTS_TABLE": outputs["HighlightsTableName"],
+            "API_URL": outputs["ApiUrl"],
+            "WEBHOOK_URL": outputs["WebhookUrl"],
+        }
+        lines = ["unset AWS_PROFILE AWS_SESSION_TOKEN"]
+        lines += [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+        _write_private(self.env_file, "\n".join(lines) + "\n")
+        return variables
+
+    def _save(self) -> None:
+        state: dict[str, Any] = {
+            "aws_port": self.aws_port,
+            "engine_port": self.engine_port,
+            "engine_key": self.engine_key,
+            "aws": asdict(self.aws) if self.aws else None,
+            "engine": asdict(self.engine) if self.engine else None,
+        }
+        _write_private(self._state_file, json.dumps(state))
+
+
+def require_tools() -> None:
+    """Raises StartFailed with one sentence where a tool of the project is not installed."""
+    missing = [tool for tool in (MINISTACK, Path(sys.executable).with_name("sam")) if not tool.exists()]
+    if missing:
+        message = f"{missing[0].name} is not installed in this project: run `make install`."
+        raise StartFailed(message)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310  our own http URL
+            return bool(response.status == 200)  # noqa: PLR2004
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(text)
