@@ -1,7 +1,5 @@
 """Background processes on this machine: start one, know it again, stop it."""
 
-import contextlib
-import os
 import socket
 import subprocess
 import time
@@ -12,6 +10,8 @@ from pathlib import Path
 import psutil
 
 _STOP_SECONDS = 15
+# Processes started in this run: each must be waited for by us once it has ended.
+_children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 class StartFailed(Exception):
@@ -37,6 +37,7 @@ class Background:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        _children[process.pid] = process
         return cls(process.pid, psutil.Process(process.pid).create_time())
 
     def _process(self) -> psutil.Process | None:
@@ -64,8 +65,8 @@ class Background:
         for left in alive:
             left.kill()
         psutil.wait_procs(alive, timeout=_STOP_SECONDS)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.pid, os.WNOHANG)  # only ours to reap if we started it in this run
+        if child := _children.pop(self.pid, None):
+            child.wait()
 
 
 def wait_until(ready: Callable[[], bool], process: Background, what: str, log: Path, timeout_seconds: float) -> None:

@@ -177,7 +177,7 @@ class Local:
     def build(self, say: Say) -> None:
         """Sam build into <folder>/build."""
         say("sam build ...")
-        self._sam("build", "--build-dir", str(self.folder / "build"), "--cache-dir", str(self.folder / "cache"))
+        self._sam("sam-build.log", "build", "--build-dir", str(self.folder / "build"), "--cache-dir", str(self.folder / "cache"))
 
     def deploy(
         self, say: Say, stack_name: str = DEFAULT_STACK_NAME, parameters: Mapping[str, str] | None = None
@@ -193,6 +193,7 @@ class Local:
         overrides = [f"{name}={value}" for name, value in values.items()]
         template = str(self.folder / "build" / "template.yaml")
         self._sam(
+            f"sam-deploy-{stack_name}.log",
             "deploy",
             "--template-file",
             template,
@@ -202,8 +203,8 @@ class Local:
             *overrides,
         )
 
-    def _sam(self, command: str, *arguments: str) -> None:
-        log = self.folder / f"sam-{command}.log"
+    def _sam(self, log_name: str, command: str, *arguments: str) -> None:
+        log = self.folder / log_name
         sam = str(Path(sys.executable).with_name("sam"))
         environment = {**os.environ, **self.client_environment(), "SAM_CLI_TELEMETRY": "0"}
         for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):

@@ -1,0 +1,216 @@
+"""The HTTP side: routes, the key, answers in AssemblyAI's words."""
+
+import hmac
+import logging
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from yarl import URL
+
+from local.engine.jobs import SERVER_ERROR, Jobs
+from local.engine.parameters import (
+    BAD_SCHEMA,
+    BadRequestError,
+    blanked,
+    new_transcript,
+    read_request,
+)
+from local.engine.transcripts import OPEN, Transcripts
+
+_LOG = logging.getLogger(__name__)
+_LARGEST_UPLOAD = 2_200_000_000
+_LARGEST_REQUEST = 4 * 1024 * 1024
+_LARGEST_PAGE = 200
+_CHUNK = 256 * 1024
+_STATUSES = ("queued", "processing", "completed", "error")
+_UPLOAD_FAILED = (
+    "Upload failed, please try again. If you continue to have issues please reach out to support@assemblyai.com"
+)
+
+type _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Server:
+    """The routes of one server, over the jobs and transcripts it was given."""
+
+    def __init__(self, api_key: str, jobs: Jobs, transcripts: Transcripts) -> None:
+        """`api_key` is what clients must send as the whole Authorization header."""
+        self._api_key = api_key.encode()
+        self._jobs = jobs
+        self._transcripts = transcripts
+
+    def application(self) -> web.Application:
+        """Return the aiohttp application."""
+        application = web.Application(middlewares=[_logged, self._guarded], client_max_size=_LARGEST_REQUEST)
+        application.add_routes(
+            [
+                web.get("/health", _health),
+                web.get("/upload/{directory}/{name}", _forbidden),
+                web.post("/v2/upload", self._upload),
+                web.post("/v2/transcript", self._create),
+                web.get("/v2/transcript", self._list),
+                web.get("/v2/transcript/{id}", self._get),
+                web.delete("/v2/transcript/{id}", self._delete),
+            ],
+        )
+        return application
+
+    @web.middleware
+    async def _guarded(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        """Let in who has the key; turn every failure into an answer."""
+        if request.path == "/v2" or request.path.startswith("/v2/"):
+            given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
+            if not hmac.compare_digest(given, self._api_key):
+                return _error(401, "Authentication error, API token missing/invalid")
+        try:
+            return await handler(request)
+        except BadRequestError as error:
+            return _error(400, str(error))
+        except web.HTTPException as error:
+            return _error(error.status, error.reason)
+        except ConnectionError:  # the client is gone: nobody reads this answer
+            return _error(400, BAD_SCHEMA)
+        except Exception:  # noqa: BLE001  whatever it is, the client gets an answer
+            _LOG.exception("%s %s", request.method, request.path)
+            return _error(500, SERVER_ERROR)
+
+    async def _upload(self, request: web.Request) -> web.StreamResponse:
+        directory, name = uuid.uuid4().hex[:8], str(uuid.uuid4())
+        path = self._jobs.new_upload(directory, name)
+        size = 0
+        whole = False
+        try:
+            with path.open("wb") as file:
+                async for chunk in request.content.iter_chunked(_CHUNK):
+                    size += len(chunk)
+                    if size > _LARGEST_UPLOAD:
+                        return web.Response(status=413, text=_UPLOAD_FAILED)
+                    file.write(chunk)
+            whole = size > 0
+        finally:
+            if not whole:
+                path.unlink()
+                path.parent.rmdir()
+        if not whole:
+            return web.Response(status=422, text=_UPLOAD_FAILED)
+        return web.json_response({"upload_url": str(self._base_url(request) / "upload" / directory / name)})
+
+    async def _create(self, request: web.Request) -> web.StreamResponse:
+        parameters = read_request(await request.read())
+        url = parameters["audio_url"]
+        if self._jobs.is_upload_url(url) and self._jobs.uploaded_file(url) is None:
+            return _error(403, "Cannot access uploaded file")
+        transcript = new_transcript(str(uuid.uuid4()), parameters, self._jobs.next_status())
+        self._transcripts.add(transcript, parameters.get("webhook_auth_header_value"))
+        self._jobs.submit(transcript["id"])
+        return web.json_response(transcript)
+
+    async def _get(self, request: web.Request) -> web.StreamResponse:
+        return web.json_response(self._find(request))
+
+    async def _delete(self, request: web.Request) -> web.StreamResponse:
+        transcript = self._find(request)
+        if transcript["status"] in OPEN:
+            self._jobs.drop(transcript["id"])
+            transcript |= {"status": "error", "error": "Deleted by user."}
+        if uploaded := self._jobs.uploaded_file(transcript["audio_url"]):
+            uploaded.unlink()
+        self._transcripts.forget_webhook_secret(transcript["id"])
+        return web.json_response(self._transcripts.update(**_with_id(blanked(transcript))))
+
+    async def _list(self, request: web.Request) -> web.StreamResponse:
+        query = request.query
+        limit = _limit(query.get("limit", "10"))
+        status = query.get("status")
+        if status is not None and status not in _STATUSES:
+            msg = f"status must be one of: {', '.join(_STATUSES)}"
+            raise BadRequestError(msg)
+        rows = self._transcripts.page(
+            limit,
+            status=status,
+            created_on=_day(query.get("created_on")),
+            before_id=query.get("before_id"),
+            after_id=query.get("after_id"),
+        )
+        base = self._base_url(request) / "v2" / "transcript"
+        kept = {name: query[name] for name in ("status", "created_on") if name in query}
+
+        def page(**cursor: str) -> str:
+            return str(base.with_query({"limit": str(limit), **kept, **cursor}))
+
+        details = {
+            "limit": limit,
+            "result_count": len(rows),
+            "current_url": str(base.with_query(request.rel_url.query)),
+            "prev_url": page(before_id=rows[-1]["id"]) if rows else None,
+            "next_url": page(after_id=rows[0]["id"]) if rows else None,
+        }
+        return web.json_response(
+            {
+                "page_details": details,
+                "transcripts": [{**row, "resource_url": str(base / row["id"])} for row in rows],
+            },
+        )
+
+    def _find(self, request: web.Request) -> dict[str, Any]:
+        transcript = self._transcripts.get(request.match_info["id"])
+        if transcript is None:
+            msg = "Transcript lookup error, transcript id not found"
+            raise BadRequestError(msg)
+        return transcript
+
+    def _base_url(self, request: web.Request) -> URL:
+        return URL.build(scheme="http", authority=request.host)
+
+
+def _with_id(transcript: dict[str, Any]) -> dict[str, Any]:
+    return {"transcript_id": transcript["id"], **transcript}
+
+
+@web.middleware
+async def _logged(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    started = time.monotonic()
+    answer = await handler(request)
+    if request.path != "/health":
+        milliseconds = (time.monotonic() - started) * 1000
+        # The path alone: a query may hold what is nobody's business.
+        _LOG.info("%s %s %d %.0f ms", request.method, request.path, answer.status, milliseconds)
+    return answer
+
+
+async def _health(_: web.Request) -> web.StreamResponse:
+    return web.json_response({"status": "ok"})
+
+
+async def _forbidden(_: web.Request) -> web.StreamResponse:
+    return _error(403, "Cannot access uploaded file")
+
+
+def _error(status: int, text: str) -> web.Response:
+    return web.json_response({"error": text}, status=status)
+
+
+def _limit(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= _LARGEST_PAGE):
+        msg = "limit must be an Integer between 1 and 200"
+        raise BadRequestError(msg)
+    return int(text[:9])
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError as error:
+        raise BadRequestError(BAD_SCHEMA) from error
+
+
+def write_port(path: Path, port: int) -> None:
+    """Write the port number for who waits for it: the file is whole as soon as it exists."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(f"{port}\n", encoding="ascii")
+    part.replace(path)

@@ -1,0 +1,136 @@
+"""The transcripts on disk: one SQLite table, one row each, the whole API object as JSON."""
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+OPEN = ("queued", "processing")
+_TABLE = """
+CREATE TABLE IF NOT EXISTS transcripts (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    status TEXT NOT NULL,
+    created TEXT NOT NULL,
+    completed TEXT,
+    audio_url TEXT NOT NULL,
+    error TEXT,
+    webhook_auth_header_value TEXT,
+    body TEXT NOT NULL
+)
+"""
+_PAGE = """
+SELECT id, status, created, completed, audio_url, error FROM transcripts
+WHERE (:status IS NULL OR status = :status)
+AND (:created_on IS NULL OR date(created) = :created_on)
+AND (:before_id IS NULL OR number < (SELECT number FROM transcripts WHERE id = :before_id))
+AND (:after_id IS NULL OR number > (SELECT number FROM transcripts WHERE id = :after_id))
+"""
+_NEWEST_FIRST = _PAGE + "ORDER BY number DESC LIMIT :limit"
+_OLDEST_FIRST = _PAGE + "ORDER BY number ASC LIMIT :limit"
+
+
+class Transcripts:
+    """Transcripts by id, and in the order in which they were created. For one thread."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the database file."""
+        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.row_factory = sqlite3.Row
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute(_TABLE)
+        self._db.execute("CREATE INDEX IF NOT EXISTS by_status ON transcripts (status, number)")
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
+    def add(self, transcript: Mapping[str, Any], webhook_auth_header_value: str | None) -> None:
+        """Store a new transcript, and beside it the webhook's secret: the API never shows that again."""
+        self._db.execute(
+            "INSERT INTO transcripts (id, status, created, audio_url, webhook_auth_header_value, body) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                transcript["id"],
+                transcript["status"],
+                _now(),
+                transcript["audio_url"],
+                webhook_auth_header_value,
+                json.dumps(transcript),
+            ),
+        )
+
+    def get(self, transcript_id: str) -> dict[str, Any] | None:
+        """Return the whole transcript."""
+        row = self._db.execute("SELECT body FROM transcripts WHERE id = ?", (transcript_id,)).fetchone()
+        return None if row is None else dict(json.loads(row["body"]))
+
+    def webhook_auth_header_value(self, transcript_id: str) -> str | None:
+        """Return the secret that the transcript's webhook is sent with."""
+        row = self._db.execute(
+            "SELECT webhook_auth_header_value FROM transcripts WHERE id = ?",
+            (transcript_id,),
+        ).fetchone()
+        return None if row is None else row["webhook_auth_header_value"]
+
+    def update(self, transcript_id: str, **changes: Any) -> dict[str, Any]:
+        """Change fields of a transcript and return the whole; note the time when it is completed."""
+        transcript = {**(self.get(transcript_id) or {}), **changes}
+        self._db.execute(
+            "UPDATE transcripts SET status = ?, audio_url = ?, error = ?, body = ?, "
+            "completed = CASE WHEN ? = 'completed' THEN coalesce(completed, ?) ELSE completed END "
+            "WHERE id = ?",
+            (
+                transcript["status"],
+                transcript["audio_url"],
+                transcript.get("error"),
+                json.dumps(transcript),
+                transcript["status"],
+                _now(),
+                transcript_id,
+            ),
+        )
+        return transcript
+
+    def forget_webhook_secret(self, transcript_id: str) -> None:
+        """Drop the webhook's secret of a deleted transcript."""
+        self._db.execute("UPDATE transcripts SET webhook_auth_header_value = NULL WHERE id = ?", (transcript_id,))
+
+    def open_ids(self) -> list[str]:
+        """Return the ids of the transcripts that have not ended, oldest first."""
+        query = "SELECT id FROM transcripts WHERE status IN (?, ?) ORDER BY number"
+        return [row["id"] for row in self._db.execute(query, OPEN)]
+
+    def page(
+        self,
+        limit: int,
+        *,
+        status: str | None = None,
+        created_on: date | None = None,
+        before_id: str | None = None,
+        after_id: str | None = None,
+    ) -> list[dict[str, Any]]:
+        """Return up to `limit` rows, newest first: id, status, created, completed, audio_url, error.
+
+        With `after_id` alone the page is the one right after it, that is the oldest of what is newer.
+        An id that does not exist matches nothing.
+        """
+        upwards = after_id is not None and before_id is None
+        rows = self._db.execute(
+            _OLDEST_FIRST if upwards else _NEWEST_FIRST,
+            {
+                "limit": limit,
+                "status": status,
+                "created_on": created_on and created_on.isoformat(),
+                "before_id": before_id,
+                "after_id": after_id,
+            },
+        )
+        page = [dict(row) for row in rows]
+        return page[::-1] if upwards else page
+
+
+def _now() -> str:
+    return datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")

@@ -1,0 +1,104 @@
+"""A worker process: one recogniser, kept warm, doing one task at a time for the server.
+
+Tasks come as lines of JSON on stdin and are answered as lines on stdout. A process of its own, because
+decoders are neither thread-safe nor free of Python's lock, and because a file that brings one down must
+not bring down the server.
+"""
+
+import argparse
+import importlib
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, cast
+
+import numpy as np
+
+from local.engine import audio
+from local.engine.key_phrases import find_key_phrases
+from local.engine.recogniser import Recogniser, RecogniserFactory
+from local.engine.segments import find_segments
+
+DEFAULT_RECOGNISER = "local.engine.recogniser:pocketsphinx_recogniser"
+
+
+def load_recogniser(name: str, *, clean: bool) -> Recogniser:
+    """Make the recogniser of the factory named `module:function`."""
+    module, _, function = name.partition(":")
+    factory: RecogniserFactory = getattr(importlib.import_module(module), function)
+    return factory(clean)
+
+
+def prepare(media: str, samples: str, from_ms: int | None, to_ms: int | None) -> dict[str, Any]:
+    """Decode a media file to `samples` and find the speech in it, between two times if given.
+
+    Returns the number of samples and the segments as [start, stop, pause].
+    """
+    count = audio.decode(Path(media), Path(samples))
+    offset = min(count, (from_ms or 0) * audio.SAMPLE_RATE // 1000)
+    stop = count if to_ms is None else min(count, to_ms * audio.SAMPLE_RATE // 1000)
+    # Mapped, not read: ten hours are more than a gigabyte.
+    part = np.memmap(samples, dtype="<i2", mode="r")[offset : max(offset, stop)]
+    return {
+        "count": count,
+        "segments": [[segment.start + offset, segment.stop + offset, segment.pause] for segment in find_segments(part)],
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Say "ready", then answer tasks until stdin ends."""
+    parser = argparse.ArgumentParser(prog="python -m local.engine.worker", description=main.__doc__)
+    parser.add_argument("--recogniser", default=DEFAULT_RECOGNISER, metavar="MODULE:FACTORY")
+    parser.add_argument("--rude-words", action="store_true")
+    options = parser.parse_args(arguments)
+    # What a codec or a model prints must not get between the answers.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    lines: SimpleQueue[bytes] = SimpleQueue()
+    threading.Thread(target=_read, args=(lines,), daemon=True).start()
+
+    recognise = load_recogniser(options.recogniser, clean=not options.rude_words)
+
+    def words(samples: str, start: int, stop: int) -> list[dict[str, Any]]:
+        found = recognise(audio.read_samples(Path(samples), start, stop))
+        offset = start * 1000 // audio.SAMPLE_RATE
+        return [
+            {**word, "start": cast("int", word["start"]) + offset, "end": cast("int", word["end"]) + offset}
+            for word in found
+        ]
+
+    tasks: Mapping[str, Callable[..., Any]] = {
+        "prepare": prepare,
+        "recognise": words,
+        "key_phrases": find_key_phrases,
+    }
+    find_key_phrases([{"text": "ready", "start": 0, "end": 0}])  # loads the tagger's model
+    _answer(answers, {"ready": True})
+    while True:
+        task = json.loads(lines.get())
+        try:
+            _answer(answers, {"result": tasks[task["task"]](*task["arguments"])})
+        except audio.AudioError as error:
+            _answer(answers, {"audio_error": str(error)})
+        except Exception as error:  # noqa: BLE001  it is the task's; the next may succeed
+            _answer(answers, {"failure": f"{type(error).__name__}: {error}"})
+
+
+def _read(lines: SimpleQueue[bytes]) -> None:
+    """Pass on what the server writes; leave at once when it is gone, whatever the task of the moment."""
+    for line in sys.stdin.buffer:
+        lines.put(line)
+    os._exit(0)
+
+
+def _answer(answers: Any, answer: Mapping[str, Any]) -> None:
+    answers.write(json.dumps(answer) + "\n")
+    answers.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

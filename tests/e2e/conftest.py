@@ -1,0 +1,167 @@
+"""Deployed stacks for the end-to-end tests.
+
+By default a local system of its own, with three stacks of the one template. With E2E_STACK_NAME (and
+E2E_POLL_STACK_NAME) the same tests run against stacks that are deployed already, on AWS with the credentials of the
+environment; ASSEMBLYAI_BASE_URL and ASSEMBLYAI_API_KEY then name their provider.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import pytest
+import requests
+
+from cli import recordings
+from cli.stack import Stack
+from local.stack import DEFAULT_STACK_NAME, Local
+
+WAIT_SECONDS = 120
+WRONG_KEY = "no-key-of-this-provider"
+
+
+@dataclass(frozen=True)
+class System:
+    """What the tests act upon: the stacks and the provider behind them."""
+
+    webhook: str
+    poll: str | None
+    wrong_key: str | None
+    provider_url: str
+    provider_key: str
+    folder: Path | None
+
+    def transcripts(self) -> list[dict[str, Any]]:
+        """The provider's newest transcripts."""
+        answer = requests.get(
+            f"{self.provider_url}/v2/transcript?limit=200", headers={"Authorization": self.provider_key}, timeout=30
+        )
+        answer.raise_for_status()
+        found: list[dict[str, Any]] = answer.json()["transcripts"]
+        return found
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    if "E2E_STACK_NAME" in os.environ:
+        boto3.setup_default_session()
+        yield System(
+            webhook=os.environ["E2E_STACK_NAME"],
+            poll=os.environ.get("E2E_POLL_STACK_NAME"),
+            wrong_key=None,
+            provider_url=os.environ["ASSEMBLYAI_BASE_URL"],
+            provider_key=os.environ["ASSEMBLYAI_API_KEY"],
+            folder=None,
+        )
+        return
+    local = Local.at(tmp_path_factory.mktemp("local"))
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr)  # noqa: T201  shown by pytest where the set-up fails
+
+    with pytest.MonkeyPatch.context() as patch:
+        try:
+            local.start(say)
+            for name, value in local.client_environment().items():
+                patch.setenv(name, value)
+            for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+                patch.delenv(name, raising=False)
+            boto3.setup_default_session()
+            local.build(say)
+            # The first deployment creates the bucket that the others put their code into.
+            local.deploy(say, DEFAULT_STACK_NAME)
+            others: dict[str, dict[str, str]] = {
+                "e2e-poll": {"CompletionMode": "poll", "AudioTransfer": "upload"},
+                "e2e-wrong-key": {"AssemblyAIApiKey": WRONG_KEY},
+            }
+            with ThreadPoolExecutor() as pool:
+                list(pool.map(lambda name: local.deploy(say, name, others[name]), others))
+            yield System(
+                webhook=DEFAULT_STACK_NAME,
+                poll="e2e-poll",
+                wrong_key="e2e-wrong-key",
+                provider_url=local.engine_url,
+                provider_key=local.engine_key,
+                folder=local.folder,
+            )
+        finally:
+            local.stop(say)
+            boto3.setup_default_session()
+
+
+@pytest.fixture(scope="session")
+def stack(system: System) -> Stack:
+    """The stack in webhook mode with presigned URLs."""
+    return Stack.named(system.webhook)
+
+
+@pytest.fixture(scope="session")
+def poll_stack(system: System) -> Stack:
+    """The stack in poll mode that uploads the audio."""
+    if system.poll is None:
+        pytest.skip("E2E_POLL_STACK_NAME names no stack")
+    return Stack.named(system.poll)
+
+
+@pytest.fixture
+def events(system: System) -> Iterator[Callable[[str, str], dict[str, Any]]]:
+    """Listens to the event bus: call it with a detail type and a recording id, get the event's detail."""
+    name = f"e2e-{uuid4().hex[:12]}"
+    sqs, bus = boto3.client("sqs"), boto3.client("events")
+    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    rule = bus.put_rule(Name=name, EventPattern='{"source": ["audio-highlights"]}')["RuleArn"]
+    policy = (
+        '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"events.amazonaws.com"},'
+        f'"Action":"sqs:SendMessage","Resource":"{arn}","Condition":{{"ArnEquals":{{"aws:SourceArn":"{rule}"}}}}}}]}}'
+    )
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+    bus.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
+    heard: list[dict[str, Any]] = []
+
+    def event(detail_type: str, recording_id: str) -> dict[str, Any]:
+        def look() -> dict[str, Any] | None:
+            for message in sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1, MaxNumberOfMessages=10).get(
+                "Messages", []
+            ):
+                heard.append(requests.models.complexjson.loads(message["Body"]))
+                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+            for one in heard:
+                if one["detail-type"] == detail_type and one["detail"]["recording_id"] == recording_id:
+                    detail: dict[str, Any] = one["detail"]
+                    return detail
+            return None
+
+        return wait_for(look, f"the event {detail_type!r} of {recording_id}")
+
+    yield event
+    bus.remove_targets(Rule=name, Ids=["queue"])
+    bus.delete_rule(Name=name)
+    sqs.delete_queue(QueueUrl=queue)
+
+
+def wait_for[T](look: Callable[[], T | None], what: str) -> T:
+    """What `look` finds, as soon as it finds it; fails after WAIT_SECONDS."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < deadline:
+        if (found := look()) is not None:
+            return found
+        time.sleep(0.2)
+    pytest.fail(f"waited {WAIT_SECONDS} s for {what}")
+
+
+def put_and_end(stack: Stack, path: Path, key: str) -> dict[str, Any]:
+    """Upload a file and return its row when it has ended."""
+    uploaded = recordings.upload(stack, path, key)
+    row: dict[str, Any] | None = None
+    for now in recordings.follow(stack, uploaded.recording_id, WAIT_SECONDS):
+        row = now
+    assert row is not None
+    return row

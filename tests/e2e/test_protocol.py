@@ -1,0 +1,194 @@
+"""What must not happen twice, get lost, or be let in."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+import boto3
+import pytest
+import requests
+
+from cli import recordings
+from cli.stack import Stack
+from local.stack import PROJECT
+from tests.e2e.conftest import System, put_and_end, wait_for
+from tests.e2e.test_recordings import SPEECH, assert_complete
+
+
+def paid_for(system: System, key: str) -> list[str]:
+    """The transcripts whose audio is the object with this key."""
+    return [one["id"] for one in system.transcripts() if key in one["audio_url"]]
+
+
+def event_of(stack: Stack, row: dict[str, object]) -> str:
+    detail = {
+        "bucket": {"name": stack.media_bucket},
+        "object": {
+            "key": row["key"],
+            "version-id": row["version_id"],
+            "etag": row["etag"],
+            "size": int(str(row["size_bytes"])),
+        },
+    }
+    return json.dumps({"source": "aws.s3", "detail-type": "Object Created", "detail": detail})
+
+
+def is_drained(queue_url: str) -> bool | None:
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    counts = boto3.client("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]  # type: ignore[arg-type]
+    return True if all(int(count) == 0 for count in counts.values()) else None
+
+
+def test_the_same_event_again_changes_nothing_and_is_not_paid_again(system: System, stack: Stack) -> None:
+    key = f"{uuid4().hex}/refund.mp3"
+    row = put_and_end(stack, SPEECH, key)
+    queue = stack.outputs["SubmitQueueUrl"]
+    for _ in range(3):
+        boto3.client("sqs").send_message(QueueUrl=queue, MessageBody=event_of(stack, row))
+    wait_for(lambda: is_drained(queue), "the submit queue to drain")
+    assert recordings.row(stack, row["recording_id"]) == row
+    assert paid_for(system, key.split("/", maxsplit=1)[0]) == [row["transcript_id"]]
+
+
+def test_a_webhook_without_the_right_binding_gets_401_and_changes_nothing(system: System, stack: Stack) -> None:
+    row = put_and_end(stack, SPEECH, f"{uuid4().hex}/refund.mp3")
+    url = f"{reachable(stack.outputs['WebhookUrl'])}?recording={row['recording_id']}&attempt=1"
+    body = {"transcript_id": row["transcript_id"], "status": "error"}
+    for headers in ({}, {"x-audio-highlights-binding": "0" * 64}, {"authorization": system.provider_key}):
+        answer = requests.post(url, json=body, headers={**host_of(stack), **headers}, timeout=30)
+        assert answer.status_code == 401
+    assert recordings.row(stack, row["recording_id"]) == row
+
+
+def reachable(url: str) -> str:
+    """The same URL through 127.0.0.1 where its host name ends in .localhost, which Python does not resolve here."""
+    parts = requests.utils.urlparse(url)
+    name = parts.hostname or ""
+    return url.replace(name, "127.0.0.1") if name.endswith(".localhost") else url
+
+
+def host_of(stack: Stack) -> dict[str, str]:
+    return {"Host": requests.utils.urlparse(stack.outputs["WebhookUrl"]).netloc}
+
+
+def test_the_sweep_finds_what_nobody_told_us_about(system: System, stack: Stack) -> None:
+    uploaded = requests.post(
+        f"{system.provider_url}/v2/upload",
+        data=SPEECH.read_bytes(),
+        headers={"Authorization": system.provider_key},
+        timeout=60,
+    ).json()["upload_url"]
+    transcript = requests.post(
+        f"{system.provider_url}/v2/transcript",
+        json={"audio_url": uploaded, "auto_highlights": True, "speech_models": ["universal-2"]},
+        headers={"Authorization": system.provider_key},
+        timeout=60,
+    ).json()
+    recording_id = uuid4().hex
+    boto3.resource("dynamodb").Table(stack.recordings_table).put_item(
+        Item={
+            "recording_id": recording_id,
+            "bucket": stack.media_bucket,
+            "key": "lost/webhook.mp3",
+            "status": "processing",
+            "attempt": 1,
+            "day": "2026-01-01",
+            "created_at": "2026-01-01T00:00:00.000Z",
+            "transcript_id": transcript["id"],
+            "open_shard": "2",
+            "due_at": 1,
+        }
+    )
+
+    def swept() -> dict[str, object] | None:
+        # A sweep looks at an overdue row once in so many minutes; while the provider works, make it overdue again.
+        boto3.client("lambda").invoke(FunctionName=stack.outputs["SweepFunctionName"])
+        row = recordings.row(stack, recording_id)
+        if row and row["status"] == "completed":
+            return row
+        boto3.resource("dynamodb").Table(stack.recordings_table).update_item(
+            Key={"recording_id": recording_id},
+            UpdateExpression="SET due_at = :past",
+            ConditionExpression="attribute_exists(open_shard)",
+            ExpressionAttributeValues={":past": 1},
+        )
+        return None
+
+    try:
+        row = wait_for(swept, "the sweep to complete the recording")
+    except boto3.client("dynamodb").exceptions.ConditionalCheckFailedException:
+        row = recordings.row(stack, recording_id)  # it completed between the look and the update
+    assert row is not None
+    assert_complete(stack, row)
+
+
+def test_a_wrong_api_key_says_so_keeps_the_message_and_heals_without_a_new_upload(system: System) -> None:
+    if system.wrong_key is None:
+        pytest.skip("needs a stack with a wrong key")
+    stack = Stack.named(system.wrong_key)
+    uploaded = recordings.upload(stack, SPEECH, f"{uuid4().hex}/refund.mp3")
+
+    def waiting() -> dict[str, object] | None:
+        row = recordings.row(stack, uploaded.recording_id)
+        return row if row and row["status"] == "queued" else None
+
+    row = wait_for(waiting, "a queued row")
+    assert "refuses the API key (401)" in str(row["reason"])
+    assert not is_drained(stack.outputs["SubmitQueueUrl"])
+    assert is_drained(stack.outputs["SubmitDeadLetterQueueUrl"])
+    assert not paid_for(system, uploaded.key.split("/", maxsplit=1)[0])
+
+    [secret] = [
+        one["PhysicalResourceId"]
+        for one in boto3.client("cloudformation").describe_stack_resources(StackName=stack.name)["StackResources"]
+        if one["LogicalResourceId"] == "ApiKeySecret"
+    ]
+    boto3.client("secretsmanager").put_secret_value(SecretId=secret, SecretString=system.provider_key)
+    rows = list(recordings.follow(stack, uploaded.recording_id, 120))
+    assert rows[-1] is not None
+    assert_complete(stack, rows[-1])
+    assert "reason" not in rows[-1]
+    assert len(paid_for(system, uploaded.key.split("/", maxsplit=1)[0])) == 1
+
+
+def test_no_queue_holds_poison_and_no_log_a_secret(system: System, stack: Stack) -> None:
+    put_and_end(stack, SPEECH, f"{uuid4().hex}/refund.mp3")
+    for name in ("SubmitDeadLetterQueueUrl", "ResultsDeadLetterQueueUrl"):
+        assert is_drained(stack.outputs[name])
+    logs = boto3.client("logs")
+    lines = [
+        event["message"]
+        for function in ("submit", "webhook", "results")
+        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=f"/{stack.name}/{function}")
+        for event in page["events"]
+    ]
+    assert any("submitted" in line for line in lines)
+    for forbidden in (system.provider_key, "X-Amz-", "Signature"):
+        assert not [line for line in lines if forbidden in line]
+
+
+def test_the_demo_redeploys_without_change_and_shows_highlights_of_the_sample(system: System) -> None:
+    if system.folder is None:
+        pytest.skip("the demo is for a local stack")
+    shown = subprocess.run(
+        [sys.executable, "-m", "local", "demo", "--folder", str(system.folder)],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=170,
+        check=False,
+        env={**clean_environment(), "COLUMNS": "120"},
+    )
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert "Already running" in shown.stdout
+    for phrase in ("internet outage", "refund", "modem", "agree on 15 highlights"):
+        assert phrase in shown.stdout
+    assert "export MEDIA_BUCKET=" in (Path(system.folder) / "env").read_text()
+
+
+def clean_environment() -> dict[str, str]:
+    import os  # noqa: PLC0415
+
+    return {**os.environ, "PYTHONPATH": f"{PROJECT / 'layers' / 'shared'}:{PROJECT}"}

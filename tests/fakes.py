@@ -1,0 +1,482 @@
+"""Stand-ins for what the workflow talks to: in memory, with the semantics of the real ones, and a clock to set.
+
+Every side effect is written into one journal, which can break off after any of them, as a killed function does.
+"""
+
+import copy
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from boto3.dynamodb.types import TypeSerializer
+
+from audio_highlights.config import AudioTransfer, SubmitSettings
+from audio_highlights.errors import RecordingInWork, RecordingUnusable, TranscriptNotFound
+from audio_highlights.models import OPEN, Finished, Highlight, Recording, Status, StoredObject, Transcript, Upload
+from audio_highlights.models import utc_text as text_of
+from audio_highlights.storage import names_object
+from audio_highlights.workflow import Deliverer, Outcome, Submitter, Sweeper
+
+BUCKET = "recordings"
+WAV = b"RIFF\x24\x00\x00\x00WAVEfmt \x10\x00\x00\x00" + bytes(64)
+SECRET = "of-the-webhook"
+LEASE_SECONDS = 120
+OVERDUE_SECONDS = 900
+WEBHOOK_URL = "https://api.example.com/webhook"
+
+_serialize = TypeSerializer().serialize
+
+
+class Crash(BaseException):
+    """The function is killed: no handler of ours may catch it."""
+
+
+class Clock:
+    """The time, which passes only when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 22, 16, 53, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+class Journal:
+    """The names of all side effects in their order; breaks off after effect number `crash_after`, once."""
+
+    def __init__(self) -> None:
+        self.effects: list[str] = []
+        self.crash_after: int | None = None
+
+    def note(self, effect: str) -> None:
+        self.effects.append(effect)
+        if len(self.effects) == self.crash_after:
+            self.crash_after = None
+            raise Crash(effect)
+
+
+class FakeLedger:
+    """Both tables. Rows are what DynamoDB would hold; every change has the real one's condition."""
+
+    def __init__(self, clock: Clock, journal: Journal) -> None:
+        self.rows: dict[str, dict[str, Any]] = {}
+        self.items: dict[str, dict[int, Highlight]] = {}
+        self._clock = clock
+        self._journal = journal
+
+    def get(self, recording_id: str) -> Recording | None:
+        row = self.rows.get(recording_id)
+        return _recording(row) if row else None
+
+    def claim(
+        self, upload: Upload, metadata: Mapping[str, str], lease_seconds: int
+    ) -> tuple[Recording, Recording | None]:
+        now = self._clock()
+        before = self.get(upload.recording_id)
+        if before:
+            row = self.rows[upload.recording_id]
+            waiting = before.status in (Status.SUBMITTING, Status.QUEUED) and before.transcript_id is None
+            if not (waiting and row["lease_until"] <= int(now.timestamp())):
+                if before.status in OPEN and before.transcript_id is None:
+                    message = f"{before.name} is being submitted by another invocation (attempt {before.attempt})."
+                    raise RecordingInWork(message)
+                return before, before
+        first = {
+            "recording_id": upload.recording_id,
+            "bucket": upload.bucket,
+            "key": upload.key,
+            "version_id": upload.version_id,
+            "etag": upload.etag,
+            "size_bytes": upload.size_bytes,
+            "metadata": dict(metadata),
+            "created_at": text_of(now),
+            "day": now.date().isoformat(),
+        }
+        row = self.rows.setdefault(upload.recording_id, first)
+        lease_until = int(now.timestamp()) + lease_seconds
+        row |= {"status": Status.SUBMITTING, "lease_until": lease_until, "due_at": lease_until, "open_shard": "0"}
+        row["attempt"] = row.get("attempt", 0) + 1
+        row.pop("reason", None)
+        self._journal.note("claim")
+        return _recording(row), before
+
+    def refuse(self, upload: Upload, reason: str, status: Status) -> bool:
+        if upload.recording_id in self.rows:
+            return False
+        now = self._clock()
+        self.rows[upload.recording_id] = {
+            "recording_id": upload.recording_id,
+            "bucket": upload.bucket,
+            "key": upload.key,
+            "version_id": upload.version_id,
+            "etag": upload.etag,
+            "size_bytes": upload.size_bytes,
+            "status": status,
+            "reason": reason,
+            "attempt": 0,
+            "created_at": text_of(now),
+            "completed_at": text_of(now),
+            "day": now.date().isoformat(),
+        }
+        self._journal.note("refuse")
+        return True
+
+    def release(self, recording: Recording, reason: str) -> None:
+        change = {"status": Status.QUEUED, "reason": reason, "lease_until": 0}
+        self._update("release", recording, change, only_while=(Status.SUBMITTING,), of_this_attempt=True)
+
+    def note_upload_url(self, recording: Recording, upload_url: str) -> None:
+        change = {"upload_url": upload_url}
+        self._update("note upload_url", recording, change, only_while=(Status.SUBMITTING,), of_this_attempt=True)
+
+    def record_transcript(self, recording: Recording, transcript_id: str, status: Status, overdue_seconds: int) -> bool:
+        now = self._clock()
+        change = {
+            "status": status,
+            "transcript_id": transcript_id,
+            "submitted_at": text_of(now),
+            "due_at": int(now.timestamp()) + overdue_seconds,
+        }
+        return self._update(
+            "record transcript",
+            recording,
+            change,
+            remove=("lease_until", "reason"),
+            only_while=(Status.SUBMITTING,),
+            of_this_attempt=True,
+        )
+
+    def look_again_at(self, recording: Recording, due_at: datetime) -> None:
+        self._update("look again", recording, {"due_at": int(due_at.timestamp())}, only_while=OPEN)
+
+    def fail(self, recording: Recording, reason: str, transcript_id: str | None = None) -> bool:
+        change = {"status": Status.FAILED, "reason": reason, "completed_at": text_of(self._clock())}
+        if transcript_id:
+            change["transcript_id"] = transcript_id
+        return self._update("fail", recording, change, remove=("open_shard", "due_at", "lease_until"), only_while=OPEN)
+
+    def complete(self, recording: Recording, facts: Mapping[str, Any], highlights: Sequence[Highlight]) -> bool:
+        kept = {name: value for name, value in facts.items() if value is not None}
+        _serialize(kept)  # DynamoDB takes neither floats nor numbers beyond 38 digits
+        for highlight in highlights:
+            _serialize([highlight.count, highlight.rank, [list(stamp) for stamp in highlight.timestamps]])
+        if self.rows[recording.recording_id]["status"] not in OPEN:
+            return False
+        self.items[recording.recording_id] = {highlight.position: highlight for highlight in highlights}
+        change = {"status": Status.COMPLETED, "completed_at": text_of(self._clock()), **kept}
+        remove = ("open_shard", "due_at", "lease_until", "reason")
+        return self._update("complete", recording, change, remove=remove, only_while=OPEN)
+
+    def due(self, moment: datetime) -> Iterator[Recording]:
+        waiting = [row for row in self.rows.values() if "open_shard" in row and row["due_at"] <= moment.timestamp()]
+        return map(_recording, sorted(waiting, key=lambda row: int(row["due_at"])))
+
+    def _update(
+        self,
+        effect: str,
+        recording: Recording,
+        change: Mapping[str, Any],
+        *,
+        only_while: Sequence[Status],
+        remove: Sequence[str] = (),
+        of_this_attempt: bool = False,
+    ) -> bool:
+        row = self.rows[recording.recording_id]
+        if row["status"] not in only_while or (of_this_attempt and row["attempt"] != recording.attempt):
+            return False
+        row |= change
+        for name in remove:
+            row.pop(name, None)
+        self._journal.note(effect)
+        return True
+
+
+def _recording(row: Mapping[str, Any]) -> Recording:
+    return Recording(
+        recording_id=row["recording_id"],
+        bucket=row["bucket"],
+        key=row["key"],
+        status=row["status"],
+        attempt=row["attempt"],
+        day=row["day"],
+        created_at=row["created_at"],
+        version_id=row["version_id"],
+        etag=row["etag"],
+        size_bytes=row["size_bytes"],
+        transcript_id=row.get("transcript_id"),
+        upload_url=row.get("upload_url"),
+    )
+
+
+@dataclass
+class _Object:
+    stored: StoredObject
+    head: bytes
+
+
+class FakeMedia:
+    """The media bucket. `trouble` is what S3 answers in place of the object."""
+
+    def __init__(self) -> None:
+        self.trouble: Exception | None = None
+        self._objects: dict[str, list[_Object]] = {}
+        self._signatures = itertools.count(1)
+        self._etags = itertools.count(1)
+
+    def put(
+        self,
+        key: str = "calls/refund.wav",
+        *,
+        head: bytes = WAV,
+        size_bytes: int | None = None,
+        storage_class: str = "STANDARD",
+        versioned: bool = True,
+    ) -> Upload:
+        """Store an object, the newest under its key; returns it as its event tells of it."""
+        objects = self._objects.setdefault(key, [])
+        size_bytes = len(head) if size_bytes is None else size_bytes
+        etag = f"e{next(self._etags)}"
+        version_id = f"version-of-{etag}" if versioned else None
+        stored = StoredObject(version_id, etag, size_bytes, storage_class, {"speaker": "Ada"})
+        if not versioned:
+            objects.clear()
+        objects.append(_Object(stored, head))
+        return Upload(BUCKET, key, version_id, stored.etag, size_bytes)
+
+    def delete(self, upload: Upload) -> None:
+        self._objects[upload.key] = []
+
+    def look(self, upload: Upload) -> tuple[StoredObject, bytes]:
+        if self.trouble:
+            raise self.trouble
+        found = self._find(upload)
+        return found.stored, found.head
+
+    def presign(self, upload: Upload) -> str:
+        version = f"versionId={upload.version_id}&" if upload.version_id else ""
+        signature = f"X-Amz-Signature=secret{next(self._signatures)}"
+        return f"https://{upload.bucket}.s3.eu-west-1.amazonaws.com/{quote(upload.key)}?{version}{signature}"
+
+    def chunks(self, upload: Upload) -> Iterator[bytes]:
+        head = self._find(upload).head
+        return (head[start : start + 16] for start in range(0, len(head), 16))
+
+    def _find(self, upload: Upload) -> _Object:
+        objects = self._objects.get(upload.key, [])
+        matching = [one for one in objects if upload.version_id in (None, one.stored.version_id)]
+        if not matching:
+            message = f"{upload.name} was deleted before it was submitted. Upload it again if it is wanted."
+            raise RecordingUnusable(message)
+        return matching[-1]
+
+
+class FakeProvider:
+    """AssemblyAI: every transcript in `jobs` was accepted and, unless it ended in an error, is paid for.
+
+    Troubles are raised once each: `refusals` by create before it accepts, `lost_answers` after it did.
+    """
+
+    def __init__(self, clock: Clock, journal: Journal) -> None:
+        self.jobs: dict[str, dict[str, Any]] = {}
+        self.asked: list[dict[str, Any]] = []
+        self.uploads: list[list[bytes]] = []
+        self.refusals: deque[Exception] = deque()
+        self.lost_answers: deque[Exception] = deque()
+        self.list_troubles: deque[Exception] = deque()
+        self.get_troubles: dict[str, Exception] = {}
+        self.during_create: Callable[[], None] = lambda: None
+        self.first_status = "processing"
+        self._created: dict[str, datetime] = {}
+        self._clock = clock
+        self._journal = journal
+
+    @property
+    def paid(self) -> list[str]:
+        return [transcript_id for transcript_id, job in self.jobs.items() if job["status"] != "error"]
+
+    def create(self, parameters: Mapping[str, Any]) -> Transcript:
+        if self.refusals:
+            raise self.refusals.popleft()
+        self.asked.append(dict(parameters))
+        transcript_id = f"t{len(self.jobs) + 1}"
+        echoed = {name: parameters.get(name) for name in ("audio_url", "webhook_url")}
+        self.jobs[transcript_id] = {"id": transcript_id, "status": self.first_status, **echoed}
+        self._created[transcript_id] = self._clock()
+        self.during_create()
+        self._journal.note("create")
+        if self.lost_answers:
+            raise self.lost_answers.popleft()
+        return self._as_it_is(transcript_id)
+
+    def get(self, transcript_id: str) -> Transcript:
+        if transcript_id in self.get_troubles:
+            raise self.get_troubles[transcript_id]
+        if transcript_id not in self.jobs:
+            message = f"AssemblyAI does not know transcript {transcript_id}."
+            raise TranscriptNotFound(message)
+        return self._as_it_is(transcript_id)
+
+    def upload(self, chunks: Iterator[bytes]) -> str:
+        self.uploads.append(list(chunks))
+        self._journal.note("upload")
+        return f"https://cdn.assemblyai.com/upload/{len(self.uploads)}"
+
+    def created_since(self, moment: datetime) -> Iterator[tuple[str, str, str]]:
+        if self.list_troubles:
+            raise self.list_troubles.popleft()
+        for transcript_id in reversed(self.jobs):
+            if self._created[transcript_id] >= moment:
+                job = self.jobs[transcript_id]
+                yield transcript_id, job["status"], str(job["audio_url"])
+
+    def end(self, transcript_id: str, status: str = "completed", **body: Any) -> None:
+        """The transcript ends, with these fields in its body."""
+        self.jobs[transcript_id] |= {"status": status, **body}
+
+    def _as_it_is(self, transcript_id: str) -> Transcript:
+        return Transcript(copy.deepcopy(self.jobs[transcript_id]))
+
+
+class FakeResults:
+    """The results bucket."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.files: dict[str, dict[str, Any]] = {}
+        self._journal = journal
+
+    def put_highlights(self, recording: Recording, document: Mapping[str, Any]) -> str:
+        return self._put(f"highlights/dt={recording.day}/{recording.recording_id}.json", document)
+
+    def put_transcript(self, recording: Recording, document: Mapping[str, Any]) -> str:
+        return self._put(f"transcripts/dt={recording.day}/{recording.recording_id}.json.gz", document)
+
+    def _put(self, key: str, document: Mapping[str, Any]) -> str:
+        self.files[key] = copy.deepcopy(dict(document))
+        self._journal.note(f"put {key.partition('/')[0]}")
+        return f"s3://results/{key}"
+
+
+class FakeEvents:
+    """The event bus. `troubles` are raised once each, before the event is taken."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.told: list[tuple[str, dict[str, Any]]] = []
+        self.troubles: deque[Exception] = deque()
+        self._journal = journal
+
+    def put(self, detail_type: str, detail: Mapping[str, Any]) -> None:
+        if self.troubles:
+            raise self.troubles.popleft()
+        self.told.append((detail_type, dict(detail)))
+        self._journal.note("event")
+
+
+@dataclass
+class FakeQueue:
+    """A queue: what was sent to it, and which received messages were hidden for how long."""
+
+    sent: list[dict[str, Any]] = field(default_factory=list)
+    hidden: list[tuple[str, int]] = field(default_factory=list)
+    trouble: Exception | None = None
+
+    def send(self, body: Mapping[str, Any]) -> None:
+        if self.trouble:
+            raise self.trouble
+        self.sent.append(dict(body))
+
+    def show_again(self, receipt_handle: str, seconds: int) -> None:
+        if self.trouble:
+            raise self.trouble
+        self.hidden.append((receipt_handle, seconds))
+
+
+class FakeWatch:
+    """The poll loop: one execution per recording and attempt, however often it is started."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.watched: dict[str, Finished] = {}
+        self._journal = journal
+
+    def start(self, recording: Recording) -> None:
+        name = f"{recording.recording_id}-{recording.attempt}"
+        news = Finished(recording.recording_id, recording.attempt, str(recording.transcript_id))
+        self.watched.setdefault(name, news)
+        self._journal.note("watch")
+
+
+@dataclass
+class FakeSecrets:
+    """Secrets Manager with one secret in it."""
+
+    text: str = SECRET
+
+    def get(self, arn: str, *, fresh: bool = False) -> str:
+        del arn, fresh
+        return self.text
+
+
+class World:
+    """All of them around one clock and one journal, and the workflow wired to them."""
+
+    def __init__(self, *, transfer: AudioTransfer = AudioTransfer.PRESIGNED_URL, poll: bool = False) -> None:
+        self.clock = Clock()
+        self.journal = Journal()
+        self.ledger = FakeLedger(self.clock, self.journal)
+        self.media = FakeMedia()
+        self.provider = FakeProvider(self.clock, self.journal)
+        self.results = FakeResults(self.journal)
+        self.events = FakeEvents(self.journal)
+        self.queue = FakeQueue()
+        self.watch = FakeWatch(self.journal)
+        self.submitter = Submitter(
+            ledger=self.ledger,
+            media=self.media,
+            provider=self.provider,
+            events=self.events,
+            settings=SubmitSettings(
+                speech_models=("universal-3-5-pro", "universal-2"),
+                audio_transfer=transfer,
+                webhook_url=None if poll else WEBHOOK_URL,
+                lease_seconds=LEASE_SECONDS,
+                overdue_seconds=OVERDUE_SECONDS,
+            ),
+            webhook_secret=lambda: SECRET,
+            watch=self.watch if poll else None,
+            names_object=names_object,
+        )
+        self.deliverer = Deliverer(ledger=self.ledger, provider=self.provider, results=self.results, events=self.events)
+        self.sweeper = Sweeper(
+            ledger=self.ledger,
+            provider=self.provider,
+            queue=self.queue,
+            now=self.clock,
+            overdue_seconds=OVERDUE_SECONDS,
+        )
+
+    def submit(self, upload: Upload) -> tuple[Outcome, str]:
+        """What the submit function does with one message."""
+        return self.submitter.submit(self.submitter.look(upload))
+
+    def deliver(self, finished: Finished, *, redelivered: bool = False) -> tuple[Outcome, str]:
+        """What the results function does with one message."""
+        return self.deliverer.deliver(finished, redelivered=redelivered)
+
+    def submitted(self, key: str = "calls/refund.wav") -> Finished:
+        """A recording that the provider works on, as the news of its end will name it."""
+        upload = self.media.put(key)
+        self.submit(upload)
+        row = self.row(upload)
+        return Finished(upload.recording_id, row["attempt"], row["transcript_id"])
+
+    def row(self, what: Upload | Finished) -> dict[str, Any]:
+        return self.ledger.rows[what.recording_id]
+
+    def told(self, detail_type: str) -> list[dict[str, Any]]:
+        return [detail for told_type, detail in self.events.told if told_type == detail_type]
