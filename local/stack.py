@@ -177,7 +177,14 @@ class Local:
     def build(self, say: Say) -> None:
         """Sam build into <folder>/build."""
         say("sam build ...")
-        self._sam("sam-build.log", "build", "--build-dir", str(self.folder / "build"), "--cache-dir", str(self.folder / "cache"))
+        self._sam(
+            "sam-build.log",
+            "build",
+            "--build-dir",
+            str(self.folder / "build"),
+            "--cache-dir",
+            str(self.folder / "cache"),
+        )
 
     def deploy(
         self, say: Say, stack_name: str = DEFAULT_STACK_NAME, parameters: Mapping[str, str] | None = None

@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -360,8 +361,10 @@ class Media:
             answer = self._client.get_object(
                 Bucket=upload.bucket, Key=upload.key, Range=f"bytes=0-{HEAD_BYTES - 1}", **version
             )
-            size = int(answer["ContentRange"].rpartition("/")[2])
-            return _stored(answer, size), answer["Body"].read()
+            # A store may answer with the whole object instead of the range; more than the head is not read.
+            whole = answer.get("ContentRange", "").rpartition("/")[2] or answer["ContentLength"]
+            with closing(answer["Body"]) as body:
+                return _stored(answer, int(whole)), body.read(HEAD_BYTES)
         except ClientError as error:
             raise _unreadable(upload, error) from error
 
