@@ -84,16 +84,16 @@ def _up(folder: Path, aws_port: int, engine_port: int, parameters: list[str] | N
     local = Local.at(folder)
     running = local.is_running()
     try:
-        local.start(_step, aws_port, engine_port)
-        try:
+        with console.status("starting, building and deploying ..."):
+            local.start(_step, aws_port, engine_port)
             local.build(_step)
             local.deploy(_step, parameters=dict(pair.split("=", 1) for pair in parameters or []))
-        except DeployFailed:
-            if not running:  # nothing half-started stays behind; what ran before goes on
-                local.stop(_step)
-            raise
-    except (StartFailed, DeployFailed) as trouble:
-        _stop_with(str(trouble))
+    except BaseException as trouble:
+        if not running:  # nothing half-started stays behind; what ran before goes on
+            local.stop(_step)
+        if isinstance(trouble, StartFailed | DeployFailed):
+            _stop_with(str(trouble))
+        raise
     os.environ.update(local.client_environment())
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
         os.environ.pop(name, None)

@@ -89,21 +89,21 @@ class Local:
         if self.is_running():
             say(f"Already running: the local AWS on {self.aws_url}, the engine on {self.engine_url}.")
             return
-        self.stop(say)
         require_tools()
+        self.stop(say)  # one of the two may have gone on without the other
+        # Both first: a busy port is said before anything runs.
+        self.aws_port, engine_port = free_port(aws_port), free_port(engine_port)
         try:
-            self.aws_port = free_port(aws_port)
-            self.aws = self._start_aws()
+            self._start_aws()
             say(f"The local AWS is up on {self.aws_url}.")
             self.engine_key = secrets.token_hex(16)
-            self.engine = self._start_engine(free_port(engine_port))
+            self._start_engine(engine_port)
             say(f"The engine, an AssemblyAI on this machine, is up on {self.engine_url}.")
-            self._save()
         except BaseException:
             self.stop(say)
             raise
 
-    def _start_aws(self) -> Background:
+    def _start_aws(self) -> None:
         home = self.folder / "aws"
         shutil.rmtree(home, ignore_errors=True)
         temporary, state, log = home / "tmp", home / "state", home / "log.txt"
@@ -124,13 +124,11 @@ class Local:
             "AWS_DEFAULT_REGION": REGION,
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        process = Background.start([str(MINISTACK)], environment, log)
-        self.aws = process
-        self._save()
-        wait_until(lambda: _answers(f"{self.aws_url}/_ministack/ready"), process, "The local AWS", log, 60)
-        return process
+        self.aws = Background.start([str(MINISTACK)], environment, log)
+        self._save()  # now, so that `down` knows of it whatever happens next
+        wait_until(lambda: _answers(f"{self.aws_url}/_ministack/ready"), self.aws, "The local AWS", log, 60)
 
-    def _start_engine(self, port: int) -> Background:
+    def _start_engine(self, port: int) -> None:
         home = self.folder / "engine"
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir(parents=True)
@@ -145,11 +143,9 @@ class Local:
             str(home / "data"),
         ]
         environment = {**os.environ, "PYTHONPATH": str(PROJECT), "ASSEMBLYAI_API_KEY": self.engine_key}
-        process = Background.start(command, environment, log)
-        self.engine, self.engine_port = process, port
+        self.engine, self.engine_port = Background.start(command, environment, log), port
         self._save()
-        wait_until(lambda: _answers(f"{self.engine_url}/health"), process, "The engine", log, 60)
-        return process
+        wait_until(lambda: _answers(f"{self.engine_url}/health"), self.engine, "The engine", log, 60)
 
     def stop(self, say: Say) -> None:
         """Stop what was started from this folder, nothing else."""

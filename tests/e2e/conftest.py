@@ -5,6 +5,7 @@ E2E_POLL_STACK_NAME) the same tests run against stacks that are deployed already
 environment; ASSEMBLYAI_BASE_URL and ASSEMBLYAI_API_KEY then name their provider.
 """
 
+import json
 import os
 import sys
 import time
@@ -77,8 +78,18 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
             local.build(say)
             # The first deployment creates the bucket that the others put their code into.
             local.deploy(say, DEFAULT_STACK_NAME)
+            existing = f"e2e-existing-{uuid4().hex[:12]}"  # without versions, unlike a created one
+            s3 = boto3.client("s3")
+            s3.create_bucket(Bucket=existing)
+            s3.put_bucket_notification_configuration(
+                Bucket=existing, NotificationConfiguration={"EventBridgeConfiguration": {}}
+            )
             others: dict[str, dict[str, str]] = {
-                "e2e-poll": {"CompletionMode": "poll", "AudioTransfer": "upload"},
+                "e2e-poll": {
+                    "CompletionMode": "poll",
+                    "AudioTransfer": "upload",
+                    "ExistingMediaBucketName": existing,
+                },
                 "e2e-wrong-key": {"AssemblyAIApiKey": WRONG_KEY},
             }
             with ThreadPoolExecutor() as pool:
@@ -104,7 +115,7 @@ def stack(system: System) -> Stack:
 
 @pytest.fixture(scope="session")
 def poll_stack(system: System) -> Stack:
-    """The stack in poll mode that uploads the audio."""
+    """The stack in poll mode that uploads the audio, on a bucket that was there before."""
     if system.poll is None:
         pytest.skip("E2E_POLL_STACK_NAME names no stack")
     return Stack.named(system.poll)
@@ -131,7 +142,7 @@ def events(system: System) -> Iterator[Callable[[str, str], dict[str, Any]]]:
             for message in sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1, MaxNumberOfMessages=10).get(
                 "Messages", []
             ):
-                heard.append(requests.models.complexjson.loads(message["Body"]))
+                heard.append(json.loads(message["Body"]))
                 sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
             for one in heard:
                 if one["detail-type"] == detail_type and one["detail"]["recording_id"] == recording_id:

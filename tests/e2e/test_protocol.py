@@ -1,6 +1,7 @@
 """What must not happen twice, get lost, or be let in."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -179,16 +180,10 @@ def test_the_demo_redeploys_without_change_and_shows_highlights_of_the_sample(sy
         text=True,
         timeout=170,
         check=False,
-        env={**clean_environment(), "COLUMNS": "120"},
+        env={**os.environ, "PYTHONPATH": f"{PROJECT / 'layers' / 'shared'}:{PROJECT}", "COLUMNS": "120"},
     )
     assert shown.returncode == 0, shown.stdout + shown.stderr
     assert "Already running" in shown.stdout
     for phrase in ("internet outage", "refund", "modem", "agree on 15 highlights"):
         assert phrase in shown.stdout
     assert "export MEDIA_BUCKET=" in (Path(system.folder) / "env").read_text()
-
-
-def clean_environment() -> dict[str, str]:
-    import os  # noqa: PLC0415
-
-    return {**os.environ, "PYTHONPATH": f"{PROJECT / 'layers' / 'shared'}:{PROJECT}"}

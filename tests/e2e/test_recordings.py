@@ -46,10 +46,8 @@ def transcript_document(row: dict[str, Any]) -> dict[str, Any]:
 
 def ended_row(stack: Stack, key: str, body: bytes) -> dict[str, Any]:
     boto3.client("s3").put_object(Bucket=stack.media_bucket, Key=key, Body=body)
-    path_like = boto3.client("s3").head_object(Bucket=stack.media_bucket, Key=key)
-    upload = recordings.Upload(
-        stack.media_bucket, key, path_like.get("VersionId"), path_like["ETag"].strip('"'), len(body)
-    )
+    head = boto3.client("s3").head_object(Bucket=stack.media_bucket, Key=key)
+    upload = recordings.Upload(stack.media_bucket, key, head.get("VersionId"), head["ETag"].strip('"'), len(body))
     row: dict[str, Any] | None = None
     for now in recordings.follow(stack, upload.recording_id, 60):
         row = now
@@ -130,7 +128,7 @@ def test_what_is_not_a_recording_gets_a_reason_and_costs_no_transcript(
     assert row["status"] == "ignored"
     assert reason in row["reason"]
     assert key in row["reason"]
-    assert not [one for one in system.transcripts() if key.split("/")[0] in one["audio_url"]]
+    assert not [one for one in system.transcripts() if key.split("/", maxsplit=1)[0] in one["audio_url"]]
 
 
 def test_what_the_provider_cannot_decode_fails_with_its_reason_and_an_event(stack: Stack, events: Listen) -> None:
@@ -141,7 +139,9 @@ def test_what_the_provider_cannot_decode_fails_with_its_reason_and_an_event(stac
     assert events("Recording Failed", row["recording_id"])["reason"] == row["reason"]
 
 
-def test_poll_mode_with_uploaded_audio_becomes_highlights(system: System, poll_stack: Stack) -> None:
+def test_poll_mode_with_uploaded_audio_from_an_existing_bucket_becomes_highlights(
+    system: System, poll_stack: Stack
+) -> None:
     row = put_and_end(poll_stack, SPEECH, f"{uuid4().hex}/refund.mp3")
     assert_complete(poll_stack, row)
     audio = [one["audio_url"] for one in system.transcripts() if one["id"] == row["transcript_id"]]

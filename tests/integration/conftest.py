@@ -1,0 +1,72 @@
+"""A local AWS and an engine for the integration tests, with the template's tables but no deployment."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import uuid4
+
+import boto3
+import pytest
+from samtranslator.yaml_helper import yaml_parse
+
+from local.stack import PROJECT, Local
+
+
+@pytest.fixture(scope="session")
+def local_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    local = Local.at(tmp_path_factory.mktemp("local"))
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr)  # noqa: T201  shown by pytest where the set-up fails
+
+    with pytest.MonkeyPatch.context() as patch:
+        try:
+            local.start(say)
+            for name, value in local.client_environment().items():
+                patch.setenv(name, value)
+            for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+                patch.delenv(name, raising=False)
+            boto3.setup_default_session()
+            yield local
+        finally:
+            local.stop(say)
+            boto3.setup_default_session()
+
+
+@dataclass(frozen=True)
+class Tables:
+    recordings: str
+    highlights: str
+
+
+@pytest.fixture
+def tables(local_system: Local) -> Tables:
+    """Two empty tables, as the template describes them."""
+    resources = yaml_parse((PROJECT / "template.yaml").read_text())["Resources"]
+    names = []
+    for resource in ("RecordingsTable", "HighlightsTable"):
+        properties = resources[resource]["Properties"]
+        name = f"{resource}-{uuid4().hex[:8]}"
+        boto3.client("dynamodb").create_table(
+            TableName=name,
+            **{
+                part: properties[part]
+                for part in ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
+            },
+        )
+        names.append(name)
+    return Tables(*names)
+
+
+@pytest.fixture
+def bucket(local_system: Local) -> str:
+    """An empty bucket without versions."""
+    name = f"integration-{uuid4().hex[:12]}"
+    boto3.client("s3").create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture
+def versioned_bucket(bucket: str) -> str:
+    boto3.client("s3").put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    return bucket

@@ -1,0 +1,83 @@
+"""The adapter against the engine: two implementations of one contract that know nothing of each other."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from audio_highlights.assemblyai import AssemblyAI
+from audio_highlights.errors import ProviderAccountRefused, RequestRefused, TranscriptNotFound
+from audio_highlights.models import HighlightsStatus, Transcript
+from local.stack import PROJECT, Local
+
+SPEECH = PROJECT / "tests" / "fixtures" / "refund.mp3"
+MODELS = ["universal-3-5-pro", "universal-2"]
+
+
+@pytest.fixture
+def provider(local_system: Local) -> AssemblyAI:
+    return AssemblyAI(local_system.engine_url, lambda fresh: local_system.engine_key)
+
+
+def parts() -> Iterator[bytes]:
+    with SPEECH.open("rb") as file:
+        while part := file.read(10_000):
+            yield part
+
+
+def ended(provider: AssemblyAI, transcript: Transcript) -> Transcript:
+    deadline = time.monotonic() + 60
+    while transcript.status in ("queued", "processing"):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+        transcript = provider.get(transcript.transcript_id)
+    return transcript
+
+
+def test_an_uploaded_recording_comes_back_with_its_highlights(provider: AssemblyAI) -> None:
+    before = datetime.now(UTC) - timedelta(seconds=5)
+    audio_url = provider.upload(parts())
+    created = provider.create({"audio_url": audio_url, "auto_highlights": True, "speech_models": MODELS})
+    assert created.status in ("queued", "processing")
+    assert (created.transcript_id, audio_url) in [(one, url) for one, _, url in provider.created_since(before)]
+    transcript = ended(provider, created)
+    status, highlights = transcript.highlights()
+    assert (transcript.status, status) == ("completed", HighlightsStatus.SUCCESS)
+    assert "internet outage" in [highlight.phrase for highlight in highlights]
+    assert all(len(highlight.timestamps) == highlight.count for highlight in highlights)
+    assert list(provider.created_since(datetime.now(UTC) + timedelta(hours=1))) == []
+
+
+def test_what_is_not_audio_ends_in_an_error_with_a_text(provider: AssemblyAI) -> None:
+    audio_url = provider.upload(iter([b"this is no recording\n" * 100]))
+    created = provider.create({"audio_url": audio_url, "auto_highlights": True, "speech_models": MODELS})
+    transcript = ended(provider, created)
+    assert transcript.status == "error"
+    assert "does not appear to contain audio" in transcript.error
+
+
+def test_a_bad_parameter_is_refused_for_good(provider: AssemblyAI) -> None:
+    with pytest.raises(RequestRefused, match="should start with http"):
+        provider.create({"audio_url": "ftp://nowhere", "speech_models": MODELS})
+
+
+def test_an_unknown_transcript_is_not_found(provider: AssemblyAI) -> None:
+    with pytest.raises(TranscriptNotFound, match="does not know transcript"):
+        provider.get("00000000-0000-4000-8000-000000000000")
+
+
+def test_a_wrong_key_is_the_account_s_trouble_and_a_rotated_one_works_at_once(local_system: Local) -> None:
+    wrong = AssemblyAI(local_system.engine_url, lambda fresh: "wrong")
+    with pytest.raises(ProviderAccountRefused, match="401"):
+        list(wrong.created_since(datetime.now(UTC)))
+    asked: list[bool] = []
+
+    def rotated(fresh: bool) -> str:
+        asked.append(fresh)
+        return local_system.engine_key if fresh else "old"
+
+    assert (
+        list(AssemblyAI(local_system.engine_url, rotated).created_since(datetime.now(UTC) + timedelta(hours=1))) == []
+    )
+    assert asked == [False, True]

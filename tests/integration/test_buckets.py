@@ -1,0 +1,116 @@
+"""Objects in a real S3: what is seen of them, what is signed, what is stored."""
+
+import gzip
+import json
+
+import boto3
+import pytest
+import requests
+
+from audio_highlights.errors import RecordingUnusable
+from audio_highlights.media_type import HEAD_BYTES
+from audio_highlights.models import Recording, Status, Upload
+from audio_highlights.storage import Media, Results, names_object
+from local.stack import Local
+
+KEY = "calls/a b+c%25/'é' 日本#1?.mp3"
+
+
+@pytest.fixture(scope="session")
+def signer_role(local_system: Local) -> str:
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
+    }
+    read = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": ["s3:GetObject", "s3:GetObjectVersion"], "Resource": "*"}],
+    }
+    iam = boto3.client("iam")
+    arn: str = iam.create_role(RoleName="signer", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    iam.put_role_policy(RoleName="signer", PolicyName="read", PolicyDocument=json.dumps(read))
+    return arn
+
+
+@pytest.fixture
+def media(signer_role: str) -> Media:
+    return Media(signer_role)
+
+
+def put(bucket: str, body: bytes, key: str = KEY, **more: object) -> Upload:
+    answer = boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=body, **more)  # type: ignore[arg-type]
+    return Upload(bucket, key, answer.get("VersionId"), answer["ETag"].strip('"'), len(body))
+
+
+def test_the_head_of_the_very_version_is_seen(media: Media, versioned_bucket: str) -> None:
+    first = put(versioned_bucket, b"first" + bytes(2 * HEAD_BYTES), Metadata={"agent": "slt"})
+    put(versioned_bucket, b"second")
+    stored, head = media.look(first)
+    assert head == b"first" + bytes(HEAD_BYTES - 5)
+    assert stored.size_bytes == 2 * HEAD_BYTES + 5
+    assert (stored.version_id, stored.etag, stored.metadata) == (first.version_id, first.etag, {"agent": "slt"})
+
+
+def test_an_empty_object_is_seen_as_empty(media: Media, bucket: str) -> None:
+    stored, head = media.look(put(bucket, b""))
+    assert (stored.size_bytes, head, stored.version_id) == (0, b"", None)
+
+
+def test_a_deleted_object_is_unusable_with_a_reason(media: Media, versioned_bucket: str, bucket: str) -> None:
+    upload = put(versioned_bucket, b"gone")
+    boto3.client("s3").delete_object(Bucket=upload.bucket, Key=KEY, VersionId=str(upload.version_id))
+    with pytest.raises(RecordingUnusable, match="was deleted before it was submitted"):
+        media.look(upload)
+    with pytest.raises(RecordingUnusable, match="was deleted"):
+        media.look(Upload(bucket, "never", None, "e", 3))
+
+
+def test_a_presigned_url_opens_that_version_for_a_get_and_nothing_else(media: Media, versioned_bucket: str) -> None:
+    upload = put(versioned_bucket, b"the first recording")
+    put(versioned_bucket, b"the second recording")
+    url = media.presign(upload)
+    assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in url
+    assert requests.get(url, timeout=10).content == b"the first recording"
+    assert requests.head(url, timeout=10).status_code == 403
+    assert requests.get(url.replace(str(upload.version_id), "other"), timeout=10).status_code == 403
+    assert names_object(url, upload)
+
+
+def test_a_url_names_its_object_in_both_styles_and_no_other() -> None:
+    upload = Upload("calls", "a b/ü.mp3", "v1", "e", 1)
+    good = [
+        "https://calls.s3.eu-west-1.amazonaws.com/a%20b/%C3%BC.mp3?versionId=v1&X-Amz-Signature=1",
+        "https://s3.amazonaws.com/calls/a%20b/%C3%BC.mp3?versionId=v1",
+    ]
+    bad = [
+        good[0].replace("v1", "v2"),
+        good[0].replace("a%20b", "a"),
+        good[0].replace("//calls", "//other"),
+        "https://calls.s3.amazonaws.com/a%20b/%C3%BC.mp3",
+        "not a url",
+        "",
+    ]
+    assert all(names_object(url, upload) for url in good)
+    assert not any(names_object(url, upload) for url in bad)
+
+
+def test_a_recording_streams_in_parts(media: Media, bucket: str) -> None:
+    body = bytes(range(256)) * 10_000
+    parts = list(media.chunks(put(bucket, body)))
+    assert b"".join(parts) == body
+    assert max(map(len, parts)) <= 1024 * 1024
+
+
+def test_results_have_the_same_key_and_bytes_every_time(bucket: str) -> None:
+    results = Results(bucket)
+    recording = Recording("0" * 32, "b", "k", Status.PROCESSING, 1, "2026-11-22", "2026-11-22T00:00:00.000Z")
+    for _ in range(2):
+        highlights_uri = results.put_highlights(recording, {"text": "naïve \ud800 <b>"})
+        transcript_uri = results.put_transcript(recording, {"words": []})
+    assert highlights_uri == f"s3://{bucket}/highlights/dt=2026-11-22/{'0' * 32}.json"
+    assert transcript_uri == f"s3://{bucket}/transcripts/dt=2026-11-22/{'0' * 32}.json.gz"
+    s3 = boto3.client("s3")
+    stored = s3.get_object(Bucket=bucket, Key=highlights_uri.split("/", 3)[3])["Body"].read()
+    assert stored.count(b"\n") == 0
+    packed = s3.get_object(Bucket=bucket, Key=transcript_uri.split("/", 3)[3])["Body"].read()
+    assert json.loads(gzip.decompress(packed)) == {"words": []}

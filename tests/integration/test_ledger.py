@@ -1,0 +1,188 @@
+"""The two tables in a real DynamoDB: every conditional write, won and lost."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import boto3
+import pytest
+
+from audio_highlights.errors import RecordingInWork
+from audio_highlights.models import Highlight, Recording, Status, Upload
+from audio_highlights.storage import Ledger
+from tests.integration.conftest import Tables
+
+UPLOAD = Upload("calls", "a b+c/ü.mp3", "v1", "e1", 4711)
+LEASE = 120
+OVERDUE = 900
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.moment = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+    def pass_by(self, seconds: int) -> None:
+        self.moment += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def ledger(tables: Tables, clock: Clock) -> Iterator[Ledger]:
+    return Ledger(tables.recordings, tables.highlights, clock)
+
+
+def raw(tables: Tables, recording_id: str = UPLOAD.recording_id) -> dict[str, object]:
+    return boto3.resource("dynamodb").Table(tables.recordings).get_item(Key={"recording_id": recording_id})["Item"]
+
+
+def highlight(position: int, text: str = "internet outage", timestamps: int = 2) -> Highlight:
+    return Highlight(
+        position, text, timestamps, Decimal("0.08"), tuple((1000 * n, 1000 * n + 500) for n in range(timestamps))
+    )
+
+
+def submitted(ledger: Ledger) -> Recording:
+    recording, _ = ledger.claim(UPLOAD, {}, LEASE)
+    assert ledger.record_transcript(recording, "t1", Status.PROCESSING, OVERDUE)
+    return replace(recording, transcript_id="t1", status=Status.PROCESSING)
+
+
+def test_a_first_claim_writes_the_whole_row(ledger: Ledger, tables: Tables) -> None:
+    recording, before = ledger.claim(UPLOAD, {"agent": "slt"}, LEASE)
+    assert before is None
+    assert (recording.attempt, recording.status) == (1, Status.SUBMITTING)
+    row = raw(tables)
+    assert row["metadata"] == {"agent": "slt"}
+    assert (row["bucket"], row["key"], row["version_id"], row["size_bytes"]) == ("calls", UPLOAD.key, "v1", 4711)
+    assert row["day"] == "2026-11-22"
+    assert ledger.get(UPLOAD.recording_id) == recording
+
+
+def test_a_second_claim_is_refused_while_the_lease_runs_and_takes_over_after_it(ledger: Ledger, clock: Clock) -> None:
+    first, _ = ledger.claim(UPLOAD, {}, LEASE)
+    clock.pass_by(LEASE - 1)
+    with pytest.raises(RecordingInWork):
+        ledger.claim(UPLOAD, {}, LEASE)
+    clock.pass_by(1)
+    second, before = ledger.claim(UPLOAD, {}, LEASE)
+    assert second.attempt == 2
+    assert before is not None
+    assert before.status is Status.SUBMITTING
+    assert second.created_at == first.created_at
+
+
+def test_a_released_claim_can_be_taken_at_once_and_keeps_its_reason_until_then(ledger: Ledger, tables: Tables) -> None:
+    recording, _ = ledger.claim(UPLOAD, {}, LEASE)
+    ledger.release(recording, "the key is refused")
+    assert (raw(tables)["status"], raw(tables)["reason"]) == ("queued", "the key is refused")
+    second, before = ledger.claim(UPLOAD, {}, LEASE)
+    assert second.attempt == 2
+    assert before is not None
+    assert before.status is Status.QUEUED
+    assert "reason" not in raw(tables)
+
+
+def test_a_claim_of_a_recording_that_is_submitted_or_ended_returns_it_unchanged(ledger: Ledger) -> None:
+    recording = submitted(ledger)
+    for _ in range(2):
+        same, before = ledger.claim(UPLOAD, {}, LEASE)
+        assert same is before
+        assert same.transcript_id == "t1"
+        ledger.fail(recording, "no audio")
+
+
+def test_an_attempt_that_lost_its_lease_records_nothing(ledger: Ledger, clock: Clock) -> None:
+    first, _ = ledger.claim(UPLOAD, {}, LEASE)
+    clock.pass_by(LEASE)
+    second, _ = ledger.claim(UPLOAD, {}, LEASE)
+    assert not ledger.record_transcript(first, "late", Status.PROCESSING, OVERDUE)
+    ledger.release(first, "late")
+    ledger.note_upload_url(first, "https://late")
+    assert ledger.get(UPLOAD.recording_id) == second
+
+
+def test_completion_writes_row_and_phrases_together(ledger: Ledger, tables: Tables) -> None:
+    recording = submitted(ledger)
+    assert ledger.complete(recording, {"highlight_count": 2}, [highlight(1), highlight(2, "Refund  NOW")])
+    row = raw(tables)
+    assert row["status"] == "completed"
+    assert row.keys().isdisjoint({"open_shard", "due_at", "lease_until", "reason"})
+    items = boto3.resource("dynamodb").Table(tables.highlights).scan()["Items"]
+    by_position = {int(str(item["position"])): item for item in items}
+    assert by_position[2]["phrase"] == "refund now"
+    assert by_position[2]["text"] == "Refund  NOW"
+    assert by_position[1]["rank"] == Decimal("0.08")
+    assert by_position[1]["timestamps"] == [{"start": 0, "end": 500}, {"start": 1000, "end": 1500}]
+
+
+def test_the_loser_of_two_completions_writes_nothing(ledger: Ledger, tables: Tables) -> None:
+    recording = submitted(ledger)
+    assert ledger.complete(recording, {}, [highlight(1)])
+    assert not ledger.complete(recording, {}, [highlight(1, "other"), highlight(2, "more")])
+    assert not ledger.fail(recording, "late")
+    items = boto3.resource("dynamodb").Table(tables.highlights).scan()["Items"]
+    assert [item["text"] for item in items] == ["internet outage"]
+    assert raw(tables)["status"] == "completed"
+
+
+def test_a_webhook_may_complete_the_row_before_submit_records_the_id(ledger: Ledger, tables: Tables) -> None:
+    recording, _ = ledger.claim(UPLOAD, {}, LEASE)
+    assert ledger.complete(recording, {"transcript_id": "t1"}, [highlight(1)])
+    assert not ledger.record_transcript(recording, "t1", Status.PROCESSING, OVERDUE)
+    assert (raw(tables)["status"], raw(tables)["transcript_id"]) == ("completed", "t1")
+
+
+def test_five_hundred_phrases_and_a_phrase_said_twenty_thousand_times_are_stored(
+    ledger: Ledger, tables: Tables
+) -> None:
+    recording = submitted(ledger)
+    many = [highlight(1, "often", 20_000), *(highlight(n, f"phrase {n}") for n in range(2, 501))]
+    assert ledger.complete(recording, {}, many)
+    table = boto3.resource("dynamodb").Table(tables.highlights)
+    assert table.scan(Select="COUNT")["Count"] == 500
+    often = table.get_item(Key={"recording_id": recording.recording_id, "position": 1})["Item"]
+    assert often["count"] == 20_000
+    assert often["timestamps_cut"] is True
+    assert len(list(often["timestamps"])) == 5000  # type: ignore[arg-type]
+
+
+def test_only_open_rows_are_due_and_only_when_their_time_has_come(ledger: Ledger, clock: Clock) -> None:
+    recording = submitted(ledger)
+    other = replace(UPLOAD, key="other")
+    ledger.refuse(other, "empty", Status.IGNORED)
+    clock.pass_by(OVERDUE - 1)
+    assert list(ledger.due(clock())) == []
+    clock.pass_by(1)
+    [due] = ledger.due(clock())
+    assert (due.recording_id, due.transcript_id, due.attempt) == (recording.recording_id, "t1", 1)
+    ledger.look_again_at(due, clock() + timedelta(minutes=5))
+    assert list(ledger.due(clock())) == []
+    clock.pass_by(300)
+    assert len(list(ledger.due(clock()))) == 1
+    ledger.fail(due, "lost")
+    assert list(ledger.due(clock())) == []
+
+
+def test_a_refused_upload_has_a_reason_and_is_never_overwritten(ledger: Ledger, tables: Tables) -> None:
+    assert ledger.refuse(UPLOAD, "empty", Status.IGNORED)
+    assert not ledger.refuse(UPLOAD, "again", Status.FAILED)
+    assert (raw(tables)["status"], raw(tables)["reason"]) == ("ignored", "empty")
+    same, before = ledger.claim(UPLOAD, {}, LEASE)
+    assert same is before
+
+
+def test_a_phrase_longer_than_a_key_may_be_is_stored_whole_and_indexed_short(ledger: Ledger, tables: Tables) -> None:
+    recording = submitted(ledger)
+    text = "ﷺ" * 600  # folds to many more characters
+    assert ledger.complete(recording, {}, [highlight(1, text)])
+    [item] = boto3.resource("dynamodb").Table(tables.highlights).scan()["Items"]
+    assert item["text"] == text
+    assert len(str(item["phrase"]).encode()) <= 2048
