@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import boto3
@@ -65,13 +66,13 @@ def test_a_webhook_without_the_right_binding_gets_401_and_changes_nothing(system
 
 def reachable(url: str) -> str:
     """The same URL through 127.0.0.1 where its host name ends in .localhost, which Python does not resolve here."""
-    parts = requests.utils.urlparse(url)
+    parts = urlsplit(url)
     name = parts.hostname or ""
     return url.replace(name, "127.0.0.1") if name.endswith(".localhost") else url
 
 
 def host_of(stack: Stack) -> dict[str, str]:
-    return {"Host": requests.utils.urlparse(stack.outputs["WebhookUrl"]).netloc}
+    return {"Host": urlsplit(stack.outputs["WebhookUrl"]).netloc}
 
 
 def test_the_sweep_finds_what_nobody_told_us_about(system: System, stack: Stack) -> None:

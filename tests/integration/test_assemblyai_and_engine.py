@@ -17,7 +17,7 @@ MODELS = ["universal-3-5-pro", "universal-2"]
 
 @pytest.fixture
 def provider(local_system: Local) -> AssemblyAI:
-    return AssemblyAI(local_system.engine_url, lambda fresh: local_system.engine_key)
+    return AssemblyAI(local_system.engine_url, lambda _: local_system.engine_key)
 
 
 def parts() -> Iterator[bytes]:
@@ -68,7 +68,7 @@ def test_an_unknown_transcript_is_not_found(provider: AssemblyAI) -> None:
 
 
 def test_a_wrong_key_is_the_account_s_trouble_and_a_rotated_one_works_at_once(local_system: Local) -> None:
-    wrong = AssemblyAI(local_system.engine_url, lambda fresh: "wrong")
+    wrong = AssemblyAI(local_system.engine_url, lambda _: "wrong")
     with pytest.raises(ProviderAccountRefused, match="401"):
         list(wrong.created_since(datetime.now(UTC)))
     asked: list[bool] = []
