@@ -5,20 +5,30 @@ Every side effect is written into one journal, which can break off after any of 
 
 import copy
 import itertools
+import json
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from boto3.dynamodb.types import TypeSerializer
 
 from audio_highlights.config import AudioTransfer, SubmitSettings
 from audio_highlights.errors import RecordingInWork, RecordingUnusable, TranscriptNotFound
-from audio_highlights.models import OPEN, Finished, Highlight, Recording, Status, StoredObject, Transcript, Upload
+from audio_highlights.models import (
+    OPEN,
+    Finished,
+    Highlight,
+    Recording,
+    Status,
+    StoredObject,
+    Transcript,
+    Upload,
+    recording_mark,
+)
 from audio_highlights.models import utc_text as text_of
-from audio_highlights.storage import names_object
 from audio_highlights.workflow import Deliverer, Outcome, Submitter, Sweeper
 
 BUCKET = "recordings"
@@ -107,9 +117,10 @@ class FakeLedger:
         self._journal.note("claim")
         return _recording(row), before
 
-    def refuse(self, upload: Upload, reason: str, status: Status) -> bool:
-        if upload.recording_id in self.rows:
-            return False
+    def refuse(self, upload: Upload, reason: str, status: Status) -> Recording | None:
+        there = self.get(upload.recording_id)
+        if there:
+            return there
         now = self._clock()
         self.rows[upload.recording_id] = {
             "recording_id": upload.recording_id,
@@ -126,10 +137,10 @@ class FakeLedger:
             "day": now.date().isoformat(),
         }
         self._journal.note("refuse")
-        return True
+        return None
 
-    def release(self, recording: Recording, reason: str) -> None:
-        change = {"status": Status.QUEUED, "reason": reason, "lease_until": 0}
+    def release(self, recording: Recording, reason: str, status: Status) -> None:
+        change = {"status": status, "reason": reason, "lease_until": 0}
         self._update("release", recording, change, only_while=(Status.SUBMITTING,), of_this_attempt=True)
 
     def note_upload_url(self, recording: Recording, upload_url: str) -> None:
@@ -156,11 +167,26 @@ class FakeLedger:
     def look_again_at(self, recording: Recording, due_at: datetime) -> None:
         self._update("look again", recording, {"due_at": int(due_at.timestamp())}, only_while=OPEN)
 
-    def fail(self, recording: Recording, reason: str, transcript_id: str | None = None) -> bool:
-        change = {"status": Status.FAILED, "reason": reason, "completed_at": text_of(self._clock())}
+    def end(
+        self,
+        recording: Recording,
+        status: Status,
+        reason: str,
+        *,
+        transcript_id: str | None = None,
+        of_this_attempt: bool = False,
+    ) -> bool:
+        change = {"status": status, "reason": reason, "completed_at": text_of(self._clock())}
         if transcript_id:
             change["transcript_id"] = transcript_id
-        return self._update("fail", recording, change, remove=("open_shard", "due_at", "lease_until"), only_while=OPEN)
+        return self._update(
+            "end",
+            recording,
+            change,
+            remove=("open_shard", "due_at", "lease_until"),
+            only_while=OPEN,
+            of_this_attempt=of_this_attempt,
+        )
 
     def complete(self, recording: Recording, facts: Mapping[str, Any], highlights: Sequence[Highlight]) -> bool:
         kept = {name: value for name, value in facts.items() if value is not None}
@@ -210,6 +236,7 @@ def _recording(row: Mapping[str, Any]) -> Recording:
         version_id=row["version_id"],
         etag=row["etag"],
         size_bytes=row["size_bytes"],
+        reason=row.get("reason"),
         transcript_id=row.get("transcript_id"),
         upload_url=row.get("upload_url"),
     )
@@ -250,6 +277,11 @@ class FakeMedia:
         objects.append(_Object(stored, head))
         return Upload(BUCKET, key, version_id, stored.etag, size_bytes)
 
+    def hold(self, upload: Upload) -> None:
+        """Store the object that an event tells of."""
+        stored = StoredObject(upload.version_id, upload.etag, upload.size_bytes, "STANDARD", {})
+        self._objects.setdefault(upload.key, []).append(_Object(stored, WAV))
+
     def delete(self, upload: Upload) -> None:
         self._objects[upload.key] = []
 
@@ -260,9 +292,10 @@ class FakeMedia:
         return found.stored, found.head
 
     def presign(self, upload: Upload) -> str:
-        version = f"versionId={upload.version_id}&" if upload.version_id else ""
-        signature = f"X-Amz-Signature=secret{next(self._signatures)}"
-        return f"https://{upload.bucket}.s3.eu-west-1.amazonaws.com/{quote(upload.key)}?{version}{signature}"
+        version = {"versionId": upload.version_id} if upload.version_id else {}
+        mark = {"response-content-disposition": recording_mark(upload.recording_id)}
+        query = urlencode(version | mark | {"X-Amz-Signature": f"secret{next(self._signatures)}"})
+        return f"https://{upload.bucket}.s3.eu-west-1.amazonaws.com/{quote(upload.key)}?{query}"
 
     def chunks(self, upload: Upload) -> Iterator[bytes]:
         head = self._find(upload).head
@@ -293,6 +326,7 @@ class FakeProvider:
         self.get_troubles: dict[str, Exception] = {}
         self.during_create: Callable[[], None] = lambda: None
         self.first_status = "processing"
+        self.next_ids: deque[str] = deque()
         self._created: dict[str, datetime] = {}
         self._clock = clock
         self._journal = journal
@@ -303,21 +337,21 @@ class FakeProvider:
 
     def create(self, parameters: Mapping[str, Any]) -> Transcript:
         if self.refusals:
-            raise self.refusals.popleft()
+            raise self.refusals.popleft().with_traceback(None)
         self.asked.append(dict(parameters))
-        transcript_id = f"t{len(self.jobs) + 1}"
+        transcript_id = self.next_ids.popleft() if self.next_ids else f"t{len(self.jobs) + 1}"
         echoed = {name: parameters.get(name) for name in ("audio_url", "webhook_url")}
         self.jobs[transcript_id] = {"id": transcript_id, "status": self.first_status, **echoed}
         self._created[transcript_id] = self._clock()
         self.during_create()
         self._journal.note("create")
         if self.lost_answers:
-            raise self.lost_answers.popleft()
+            raise self.lost_answers.popleft().with_traceback(None)
         return self._as_it_is(transcript_id)
 
     def get(self, transcript_id: str) -> Transcript:
         if transcript_id in self.get_troubles:
-            raise self.get_troubles[transcript_id]
+            raise self.get_troubles[transcript_id].with_traceback(None)
         if transcript_id not in self.jobs:
             message = f"AssemblyAI does not know transcript {transcript_id}."
             raise TranscriptNotFound(message)
@@ -330,7 +364,7 @@ class FakeProvider:
 
     def created_since(self, moment: datetime) -> Iterator[tuple[str, str, str]]:
         if self.list_troubles:
-            raise self.list_troubles.popleft()
+            raise self.list_troubles.popleft().with_traceback(None)
         for transcript_id in reversed(self.jobs):
             if self._created[transcript_id] >= moment:
                 job = self.jobs[transcript_id]
@@ -349,6 +383,7 @@ class FakeResults:
 
     def __init__(self, journal: Journal) -> None:
         self.files: dict[str, dict[str, Any]] = {}
+        self.during_put: Callable[[], object] | None = None  # happens once
         self._journal = journal
 
     def put_highlights(self, recording: Recording, document: Mapping[str, Any]) -> str:
@@ -358,8 +393,11 @@ class FakeResults:
         return self._put(f"transcripts/dt={recording.day}/{recording.recording_id}.json.gz", document)
 
     def _put(self, key: str, document: Mapping[str, Any]) -> str:
-        self.files[key] = copy.deepcopy(dict(document))
+        self.files[key] = json.loads(json.dumps(document, allow_nan=False))
         self._journal.note(f"put {key.partition('/')[0]}")
+        meanwhile, self.during_put = self.during_put, None
+        if meanwhile:
+            meanwhile()
         return f"s3://results/{key}"
 
 
@@ -373,7 +411,7 @@ class FakeEvents:
 
     def put(self, detail_type: str, detail: Mapping[str, Any]) -> None:
         if self.troubles:
-            raise self.troubles.popleft()
+            raise self.troubles.popleft().with_traceback(None)
         self.told.append((detail_type, dict(detail)))
         self._journal.note("event")
 
@@ -449,7 +487,6 @@ class World:
             ),
             webhook_secret=lambda: SECRET,
             watch=self.watch if poll else None,
-            names_object=names_object,
         )
         self.deliverer = Deliverer(ledger=self.ledger, provider=self.provider, results=self.results, events=self.events)
         self.sweeper = Sweeper(
@@ -460,9 +497,9 @@ class World:
             overdue_seconds=OVERDUE_SECONDS,
         )
 
-    def submit(self, upload: Upload) -> tuple[Outcome, str]:
+    def submit(self, upload: Upload, *, redelivered: bool = False) -> tuple[Outcome, str]:
         """What the submit function does with one message."""
-        return self.submitter.submit(self.submitter.look(upload))
+        return self.submitter.submit(self.submitter.look(upload), redelivered=redelivered)
 
     def deliver(self, finished: Finished, *, redelivered: bool = False) -> tuple[Outcome, str]:
         """What the results function does with one message."""

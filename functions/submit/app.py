@@ -14,11 +14,11 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from audio_highlights.assemblyai import AssemblyAI
-from audio_highlights.batch import answer_batch
+from audio_highlights.batch import answer_batch, receive_count
 from audio_highlights.config import SubmitSettings, variable
 from audio_highlights.models import Upload
 from audio_highlights.observability import function_logger
-from audio_highlights.storage import EventBus, Ledger, Media, PollLoop, Queue, Secrets, names_object
+from audio_highlights.storage import EventBus, Ledger, Media, PollLoop, Queue, Secrets
 from audio_highlights.workflow import Submitter
 
 logger = function_logger()
@@ -36,7 +36,6 @@ submitter = Submitter(
     settings=SubmitSettings.from_environment(),
     webhook_secret=lambda: secrets.get(variable("WEBHOOK_SECRET_ARN")),
     watch=PollLoop(state_machine_arn) if state_machine_arn else None,
-    names_object=names_object,
 )
 
 
@@ -52,5 +51,5 @@ def submit_one(record: SQSRecord) -> None:
     logger.append_keys(bucket=upload.bucket, key=upload.key)
     sighting = submitter.look(upload)
     logger.append_keys(recording_id=sighting.upload.recording_id)
-    outcome, reason = submitter.submit(sighting)
+    outcome, reason = submitter.submit(sighting, redelivered=receive_count(record) > 1)
     logger.info(outcome, reason=reason)

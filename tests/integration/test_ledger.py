@@ -81,7 +81,7 @@ def test_a_second_claim_is_refused_while_the_lease_runs_and_takes_over_after_it(
 
 def test_a_released_claim_can_be_taken_at_once_and_keeps_its_reason_until_then(ledger: Ledger, tables: Tables) -> None:
     recording, _ = ledger.claim(UPLOAD, {}, LEASE)
-    ledger.release(recording, "the key is refused")
+    ledger.release(recording, "the key is refused", Status.QUEUED)
     assert (raw(tables)["status"], raw(tables)["reason"]) == ("queued", "the key is refused")
     second, before = ledger.claim(UPLOAD, {}, LEASE)
     assert second.attempt == 2
@@ -96,7 +96,7 @@ def test_a_claim_of_a_recording_that_is_submitted_or_ended_returns_it_unchanged(
         same, before = ledger.claim(UPLOAD, {}, LEASE)
         assert same is before
         assert same.transcript_id == "t1"
-        ledger.fail(recording, "no audio")
+        ledger.end(recording, Status.FAILED, "no audio")
 
 
 def test_an_attempt_that_lost_its_lease_records_nothing(ledger: Ledger, clock: Clock) -> None:
@@ -104,8 +104,9 @@ def test_an_attempt_that_lost_its_lease_records_nothing(ledger: Ledger, clock: C
     clock.pass_by(LEASE)
     second, _ = ledger.claim(UPLOAD, {}, LEASE)
     assert not ledger.record_transcript(first, "late", Status.PROCESSING, OVERDUE)
-    ledger.release(first, "late")
+    ledger.release(first, "late", Status.QUEUED)
     ledger.note_upload_url(first, "https://late")
+    assert not ledger.end(first, Status.FAILED, "late", of_this_attempt=True)
     assert ledger.get(UPLOAD.recording_id) == second
 
 
@@ -127,7 +128,7 @@ def test_the_loser_of_two_completions_writes_nothing(ledger: Ledger, tables: Tab
     recording = submitted(ledger)
     assert ledger.complete(recording, {}, [highlight(1)])
     assert not ledger.complete(recording, {}, [highlight(1, "other"), highlight(2, "more")])
-    assert not ledger.fail(recording, "late")
+    assert not ledger.end(recording, Status.FAILED, "late")
     items = boto3.resource("dynamodb").Table(tables.highlights).scan()["Items"]
     assert [item["text"] for item in items] == ["internet outage"]
     assert raw(tables)["status"] == "completed"
@@ -167,13 +168,15 @@ def test_only_open_rows_are_due_and_only_when_their_time_has_come(ledger: Ledger
     assert list(ledger.due(clock())) == []
     clock.pass_by(300)
     assert len(list(ledger.due(clock()))) == 1
-    ledger.fail(due, "lost")
+    ledger.end(due, Status.FAILED, "lost")
     assert list(ledger.due(clock())) == []
 
 
 def test_a_refused_upload_has_a_reason_and_is_never_overwritten(ledger: Ledger, tables: Tables) -> None:
-    assert ledger.refuse(UPLOAD, "empty", Status.IGNORED)
-    assert not ledger.refuse(UPLOAD, "again", Status.FAILED)
+    assert ledger.refuse(UPLOAD, "empty", Status.IGNORED) is None
+    there = ledger.refuse(UPLOAD, "again", Status.FAILED)
+    assert there
+    assert (there.status, there.reason) == (Status.IGNORED, "empty")
     assert (raw(tables)["status"], raw(tables)["reason"]) == ("ignored", "empty")
     same, before = ledger.claim(UPLOAD, {}, LEASE)
     assert same is before

@@ -4,7 +4,8 @@ https://www.assemblyai.com/docs/api-reference. No request is repeated here: the 
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -24,6 +25,7 @@ from audio_highlights.models import Transcript, without_url_queries
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 30
 _UPLOAD_READ_SECONDS = 300  # the answer comes only when the whole body has been stored
+_TRANSCRIPT = ("id", "status")
 _PAGE = 200  # the most that one page of the list may hold
 
 # Statuses that a retry can cure. 403 is not among them: "Cannot access uploaded file" stays so.
@@ -45,12 +47,13 @@ class AssemblyAI:
 
     def create(self, parameters: Mapping[str, Any]) -> Transcript:
         """POST /v2/transcript: start a transcript. Every call that is accepted is billed."""
-        return Transcript(self._call("POST", "/v2/transcript", body=parameters))
+        return Transcript(self._call("POST", "/v2/transcript", needs=_TRANSCRIPT, body=parameters))
 
     def get(self, transcript_id: str) -> Transcript:
         """GET /v2/transcript/{id}. Raises TranscriptNotFound for an unknown id."""
         try:
-            return Transcript(self._call("GET", f"/v2/transcript/{quote(transcript_id, safe='')}"))
+            path = f"/v2/transcript/{quote(transcript_id, safe='')}"
+            return Transcript(self._call("GET", path, needs=_TRANSCRIPT))
         except RequestRefused as refusal:
             # Documented as 400 by the guides and as 404 by the specification: the text is what both share.
             if "not found" in str(refusal):
@@ -62,12 +65,11 @@ class AssemblyAI:
 
     def upload(self, chunks: Iterator[bytes]) -> str:
         """POST /v2/upload in constant memory (chunked transfer). Returns the upload_url."""
-        answer = self._call("POST", "/v2/upload", chunks=chunks)
-        upload_url = answer.get("upload_url")
-        if not isinstance(upload_url, str):
-            message = "AssemblyAI stored the audio but gave no upload_url."
-            raise ProviderUnavailable(message, may_have_accepted=False)
-        return upload_url
+        try:
+            answer = self._call("POST", "/v2/upload", needs=("upload_url",), chunks=chunks)
+        except ProviderUnavailable as trouble:
+            raise ProviderUnavailable(str(trouble), may_have_accepted=False) from trouble  # an upload is no transcript
+        return str(answer["upload_url"])
 
     def created_since(self, moment: datetime) -> Iterator[tuple[str, str, str]]:
         """(transcript_id, status, audio_url) of the account's transcripts created since then, newest first.
@@ -77,28 +79,32 @@ class AssemblyAI:
         path = f"/v2/transcript?limit={_PAGE}"
         while True:
             answer = self._call("GET", path)
-            for listed in answer.get("transcripts") or []:
+            page = answer.get("transcripts") or []
+            for listed in page:
                 created = datetime.fromisoformat(str(listed["created"]))
                 if created.replace(tzinfo=created.tzinfo or UTC) < moment:
                     return
                 yield str(listed["id"]), str(listed["status"]), str(listed.get("audio_url") or "")
-                oldest = str(listed["id"])
-            if not (answer.get("page_details") or {}).get("prev_url"):
+            if not page or not (answer.get("page_details") or {}).get("prev_url"):
                 return
-            path = f"/v2/transcript?limit={_PAGE}&before_id={quote(oldest, safe='')}"
+            path = f"/v2/transcript?limit={_PAGE}&before_id={quote(str(page[-1]['id']), safe='')}"
 
     def _call(
         self,
         method: str,
         path: str,
         *,
+        needs: Sequence[str] = (),
         body: Mapping[str, Any] | None = None,
         chunks: Iterator[bytes] | None = None,
     ) -> dict[str, Any]:
         response = self._send(method, path, fresh_key=False, body=body, chunks=chunks)
-        if response.status_code == requests.codes.unauthorized and chunks is None:
-            response = self._send(method, path, fresh_key=True, body=body, chunks=None)
-        return _read(response, creates=method == "POST" and path == "/v2/transcript")
+        if response.status_code == requests.codes.unauthorized:
+            if chunks is None:
+                response = self._send(method, path, fresh_key=True, body=body, chunks=None)
+            else:
+                self._api_key(True)  # the audio is used up; the next attempt has the fresh key
+        return _read(response, needs)
 
     def _send(
         self,
@@ -128,21 +134,25 @@ class AssemblyAI:
 
 
 def _never_connected(error: requests.RequestException) -> bool:
-    """Whether no request can have been read. A reset or a timeout may come after it was."""
-    cause = getattr(error.args[0], "reason", None) if error.args else None
-    return isinstance(error, requests.exceptions.SSLError) or isinstance(cause, NewConnectionError)
+    """Whether no request can have been read. A reset, a timeout or broken TLS may come after it was."""
+    return isinstance(getattr(error.args[0], "reason", None) if error.args else None, NewConnectionError)
 
 
-def _read(response: requests.Response, *, creates: bool) -> dict[str, Any]:
+def _read(response: requests.Response, needs: Sequence[str]) -> dict[str, Any]:
     code = response.status_code
     try:
         # NaN and Infinity are not JSON and no database takes them: they count as missing.
-        body = json.loads(response.content, parse_constant=lambda _: None)
+        body = json.loads(response.content, parse_constant=lambda _: None, parse_float=_finite)
     except (ValueError, RecursionError):
         body = None
-    if code == requests.codes.ok and isinstance(body, dict) and (not creates or isinstance(body.get("id"), str)):
+    if code == requests.codes.ok and isinstance(body, dict) and all(isinstance(body.get(name), str) for name in needs):
         return body
     raise _error(code, body, response.headers.get("Retry-After"))
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
 
 
 def _error(code: int, body: object, retry_after: str | None) -> HighlightsError:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Self, TypeGuard
 from urllib.parse import parse_qs, urlsplit
 
 from audio_highlights.errors import MalformedMessage
@@ -84,7 +84,7 @@ class Upload:
             upload = cls(
                 bucket=detail["bucket"]["name"],
                 key=stored["key"],
-                version_id=stored.get("version-id") or None,
+                version_id=present_version(stored.get("version-id")),
                 etag=stored.get("etag", ""),
                 size_bytes=stored.get("size", 0),
             )
@@ -124,6 +124,7 @@ class Recording:
     version_id: str | None = None
     etag: str = ""
     size_bytes: int = 0
+    reason: str | None = None
     transcript_id: str | None = None
     upload_url: str | None = None
 
@@ -214,6 +215,18 @@ class Transcript:
         return code if isinstance(code, str) else None
 
     @property
+    def audio_duration(self) -> int | None:
+        """Whole seconds, rounded up."""
+        seconds = _decimal(self.body.get("audio_duration"))
+        return None if seconds is None else math.ceil(seconds)
+
+    @property
+    def speech_model(self) -> str | None:
+        """The model that did the work, where the provider says so."""
+        model = self.body.get("speech_model_used") or self.body.get("speech_model")
+        return model if isinstance(model, str) else None
+
+    @property
     def confidence(self) -> Decimal | None:
         return _decimal(self.body.get("confidence"))
 
@@ -238,37 +251,77 @@ class Transcript:
 
 
 def _read_highlights(results: object) -> Iterator[Highlight]:
-    for entry in results if isinstance(results, list) else []:
+    for entry in _list(results):
         if not isinstance(entry, Mapping) or not isinstance(entry.get("text"), str) or not entry["text"].strip():
             continue
         spoken = tuple(
             (stamp["start"], stamp["end"])
-            for stamp in entry.get("timestamps") or []
-            if isinstance(stamp, Mapping) and isinstance(stamp.get("start"), int) and isinstance(stamp.get("end"), int)
+            for stamp in _list(entry.get("timestamps"))
+            if isinstance(stamp, Mapping) and _is_number(stamp.get("start")) and _is_number(stamp.get("end"))
         )
         count = entry.get("count")
         yield Highlight(
             position=0,
             text=entry["text"],
-            count=count if isinstance(count, int) else len(spoken),
+            count=count if _is_number(count) else len(spoken),
             rank=_decimal(entry.get("rank")),
             timestamps=spoken,
         )
 
 
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _is_number(value: object) -> TypeGuard[int]:
+    """Whether it is a whole number that a count or a time in ms can be."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LARGEST
+
+
 def _decimal(number: object) -> Decimal | None:
-    """An exact Decimal of a JSON number; through str, because DynamoDB refuses a float's binary tail."""
-    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+    """An exact Decimal of a JSON number; through str, because DynamoDB refuses a float's binary tail.
+
+    None for what is not a number, or further from 0 or 1 than DynamoDB stores.
+    """
+    if isinstance(number, bool) or not isinstance(number, int | float):
         return None
-    return Decimal(str(number))
+    # Of NaN no comparison is true.
+    if number == 0 or 1 / _LARGEST < abs(number) < _LARGEST:
+        return Decimal(str(number))
+    return None
 
 
-_URL_QUERY = re.compile(r"(https?://[^\s?#\"'<>]+)[?#][^\s\"'<>]*", re.IGNORECASE)
+_LARGEST = 10**15
+# A backslash ends a URL: in a finished JSON text it is the escape of what follows.
+_URL_QUERY = re.compile(r"(https?://[^\s?#\"'<>\\]+)[?#][^\s\"'<>\\]*", re.IGNORECASE)
 
 
 def without_url_queries(text: str) -> str:
     """The text with the query of every URL cut off: a presigned query is a password."""
     return _URL_QUERY.sub(r"\1", text)
+
+
+def present_version(version_id: object) -> Any:
+    """The version id that S3 gives; None for "null", which stands for an object written while versioning was off."""
+    return None if version_id in ("", "null") else version_id
+
+
+def recording_mark(recording_id: str) -> str:
+    """What a presigned URL asks S3 to answer as its Content-Disposition.
+
+    It names the recording in the URL, so that a transcript whose id was lost is found by its audio_url alone,
+    also where two recordings share a key in a bucket without versions.
+    """
+    return f'inline; filename="{recording_id}"'
+
+
+def is_marked(audio_url: str, recording_id: str) -> bool:
+    """Whether a URL was presigned for this recording."""
+    try:
+        query = parse_qs(urlsplit(audio_url).query)
+    except ValueError:
+        return False
+    return query.get("response-content-disposition") == [recording_mark(recording_id)]
 
 
 def utc_text(moment: datetime) -> str:

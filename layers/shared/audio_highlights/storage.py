@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import boto3
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
@@ -24,6 +23,8 @@ from audio_highlights.models import (
     Status,
     StoredObject,
     Upload,
+    present_version,
+    recording_mark,
     utc_text,
 )
 
@@ -69,6 +70,7 @@ def _recording(item: Mapping[str, Any]) -> Recording:
         version_id=row.get("version_id"),
         etag=row.get("etag", ""),
         size_bytes=int(row.get("size_bytes", 0)),
+        reason=row.get("reason"),
         transcript_id=row.get("transcript_id"),
         upload_url=row.get("upload_url"),
     )
@@ -172,8 +174,8 @@ class Ledger:
         )
         return claimed, before
 
-    def refuse(self, upload: Upload, reason: str, status: Status) -> bool:
-        """Write a row that ends before any transcript was asked for; False where the recording has a row already."""
+    def refuse(self, upload: Upload, reason: str, status: Status) -> Recording | None:
+        """Write a row that ends before any transcript was asked for; where there is a row already, return that."""
         now = self._now()
         row = {
             "recording_id": upload.recording_id,
@@ -194,16 +196,21 @@ class Ledger:
                 TableName=self._recordings,
                 Item=_to_item(row),
                 ConditionExpression="attribute_not_exists(recording_id)",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            return _recording(error.response["Item"])  # type: ignore[typeddict-item]
+        return None
 
-    def release(self, recording: Recording, reason: str) -> None:
-        """Give the claim back: nothing was accepted by the provider, the next attempt may start at once."""
+    def release(self, recording: Recording, reason: str, status: Status) -> None:
+        """Give the claim back, so that the next attempt may start at once.
+
+        As `queued` where the provider has surely accepted nothing; as `submitting` where an earlier attempt's
+        transcript may exist and has not been looked for.
+        """
         self._update(
             recording,
-            set_={"status": Status.QUEUED.value, "reason": reason, "lease_until": 0},
+            set_={"status": status.value, "reason": reason, "lease_until": 0},
             only_while=(Status.SUBMITTING,),
             of_this_attempt=True,
         )
@@ -232,12 +239,28 @@ class Ledger:
         """Move the time at which the sweep looks at an open recording again."""
         self._update(recording, set_={"due_at": int(due_at.timestamp())}, only_while=OPEN)
 
-    def fail(self, recording: Recording, reason: str, transcript_id: str | None = None) -> bool:
-        """End it with a reason; False if it had ended already."""
-        ended = {"status": Status.FAILED.value, "reason": reason, "completed_at": utc_text(self._now())}
-        if transcript_id:
-            ended["transcript_id"] = transcript_id
-        return self._update(recording, set_=ended, remove=("open_shard", "due_at", "lease_until"), only_while=OPEN)
+    def end(
+        self,
+        recording: Recording,
+        status: Status,
+        reason: str,
+        *,
+        transcript_id: str | None = None,
+        of_this_attempt: bool = False,
+    ) -> bool:
+        """End it as failed or ignored, with a reason; False if it had ended already, or another attempt has it."""
+        return self._update(
+            recording,
+            set_={
+                "status": status.value,
+                "reason": reason,
+                "completed_at": utc_text(self._now()),
+                "transcript_id": transcript_id,
+            },
+            remove=("open_shard", "due_at", "lease_until"),
+            only_while=OPEN,
+            of_this_attempt=of_this_attempt,
+        )
 
     def complete(self, recording: Recording, facts: Mapping[str, Any], highlights: Sequence[Highlight]) -> bool:
         """Row -> completed and one item per phrase, all or nothing; False if the row had ended already.
@@ -353,18 +376,22 @@ class Media:
 
         Raises RecordingUnusable where it is gone or archived, PermanentError where S3 denies reading it.
         """
-        version: Any = _version(upload)
+        which: Any = _which(upload)
         try:
-            if upload.size_bytes == 0:  # an empty object has no range to read
-                head: Any = self._client.head_object(Bucket=upload.bucket, Key=upload.key, **version)
-                return _stored(head, 0), b""
-            answer = self._client.get_object(
-                Bucket=upload.bucket, Key=upload.key, Range=f"bytes=0-{HEAD_BYTES - 1}", **version
-            )
+            answer = self._client.get_object(Range=f"bytes=0-{HEAD_BYTES - 1}", **which)
             # A store may answer with the whole object instead of the range; more than the head is not read.
             whole = answer.get("ContentRange", "").rpartition("/")[2] or answer["ContentLength"]
             with closing(answer["Body"]) as body:
                 return _stored(answer, int(whole)), body.read(HEAD_BYTES)
+        except ClientError as error:
+            if _code(error) != "InvalidRange":
+                raise _unreadable(upload, error) from error
+        return self._look_at_empty(upload)
+
+    def _look_at_empty(self, upload: Upload) -> tuple[StoredObject, bytes]:
+        which: Any = _which(upload)
+        try:
+            return _stored(self._client.head_object(**which), 0), b""
         except ClientError as error:
             raise _unreadable(upload, error) from error
 
@@ -387,32 +414,28 @@ class Media:
             # boto3 would presign with SigV2 in us-east-1, and with the global host name elsewhere.
             config=Config(signature_version="s3v4", s3={"addressing_style": "virtual"}),
         )
-        version = {"VersionId": upload.version_id} if upload.version_id else {}
-        return signer.generate_presigned_url(
-            "get_object",
-            Params={"Bucket": upload.bucket, "Key": upload.key, **version},
-            ExpiresIn=PRESIGNED_SECONDS,
-        )
+        marked = {**_which(upload), "ResponseContentDisposition": recording_mark(upload.recording_id)}
+        return signer.generate_presigned_url("get_object", Params=marked, ExpiresIn=PRESIGNED_SECONDS)
 
     def chunks(self, upload: Upload) -> Iterator[bytes]:
         """The object's bytes, a part at a time: memory stays constant whatever the size."""
-        version: Any = _version(upload)
+        which: Any = _which(upload)
         try:
-            answer = self._client.get_object(Bucket=upload.bucket, Key=upload.key, **version)
+            answer = self._client.get_object(**which)
         except ClientError as error:
             raise _unreadable(upload, error) from error
         return answer["Body"].iter_chunks(_UPLOAD_CHUNK)
 
 
-def _version(upload: Upload) -> dict[str, str]:
-    return {"VersionId": upload.version_id} if upload.version_id else {}
+def _which(upload: Upload) -> dict[str, str]:
+    """The parameters that name the object, and its version where it has one."""
+    version = {"VersionId": upload.version_id} if upload.version_id else {}
+    return {"Bucket": upload.bucket, "Key": upload.key, **version}
 
 
 def _stored(answer: Mapping[str, Any], size_bytes: int) -> StoredObject:
-    version_id = answer.get("VersionId")
     return StoredObject(
-        # "null" is the version of an object written while versioning was off.
-        version_id=None if version_id == "null" else version_id,
+        version_id=present_version(answer.get("VersionId")),
         etag=str(answer["ETag"]).strip('"'),
         size_bytes=size_bytes,
         storage_class=answer.get("StorageClass", "STANDARD"),
@@ -433,19 +456,6 @@ def _unreadable(upload: Upload, error: ClientError) -> Exception:
         )
         return PermanentError(message)
     return error
-
-
-def names_object(audio_url: str, upload: Upload) -> bool:
-    """Whether a URL, its signature aside, is that of this object version.
-
-    Both styles: https://bucket.host/key and https://host/bucket/key.
-    """
-    parts = urlsplit(audio_url)
-    path = unquote(parts.path)
-    virtual = (parts.hostname or "").split(".")[0] == upload.bucket.split(".")[0] and path == f"/{upload.key}"
-    if not virtual and path != f"/{upload.bucket}/{upload.key}":
-        return False
-    return parse_qs(parts.query).get("versionId", [None])[0] == upload.version_id
 
 
 class Results:
@@ -541,4 +551,5 @@ class Secrets:
 
     def get(self, arn: str, *, fresh: bool = False) -> str:
         """The secret's text; fresh=True asks Secrets Manager whatever the cache holds."""
-        return str(self._provider.get(arn, max_age=_SECRET_CACHE_SECONDS, force_fetch=fresh))
+        text = str(self._provider.get(arn, max_age=_SECRET_CACHE_SECONDS, force_fetch=fresh))
+        return text.strip()  # a secret made from a file ends with a line break

@@ -18,10 +18,12 @@ from urllib.parse import urlencode
 from audio_highlights.config import AudioTransfer, SubmitSettings
 from audio_highlights.errors import (
     ForeignTranscript,
+    HighlightsError,
     PermanentError,
     ProviderAccountRefused,
     ProviderUnavailable,
     RecordingUnusable,
+    RequestRefused,
     TranscriptNotFound,
     TranscriptNotReady,
 )
@@ -38,12 +40,25 @@ from audio_highlights.models import (
     StoredObject,
     Transcript,
     Upload,
+    is_marked,
     without_url_queries,
 )
 
 WEBHOOK_HEADER = "x-audio-highlights-binding"
 HIGHLIGHTS_READY = "Highlights Ready"
 RECORDING_FAILED = "Recording Failed"
+# What a "Highlights Ready" event says and the row keeps.
+_ROW_FACTS = (
+    "transcript_id",
+    "highlights_status",
+    "highlight_count",
+    "top_highlights",
+    "audio_duration",
+    "language_code",
+    "speech_model",
+    "highlights_uri",
+    "transcript_uri",
+)
 _ARCHIVED = ("GLACIER", "DEEP_ARCHIVE")
 # The provider's clock and ours may differ.
 _CLOCK_DIFFERENCE = timedelta(minutes=5)
@@ -56,14 +71,22 @@ class Ledger(Protocol):
     def claim(
         self, upload: Upload, metadata: Mapping[str, str], lease_seconds: int
     ) -> tuple[Recording, Recording | None]: ...
-    def refuse(self, upload: Upload, reason: str, status: Status) -> bool: ...
-    def release(self, recording: Recording, reason: str) -> None: ...
+    def refuse(self, upload: Upload, reason: str, status: Status) -> Recording | None: ...
+    def release(self, recording: Recording, reason: str, status: Status) -> None: ...
     def note_upload_url(self, recording: Recording, upload_url: str) -> None: ...
     def record_transcript(
         self, recording: Recording, transcript_id: str, status: Status, overdue_seconds: int
     ) -> bool: ...
     def look_again_at(self, recording: Recording, due_at: datetime) -> None: ...
-    def fail(self, recording: Recording, reason: str, transcript_id: str | None = None) -> bool: ...
+    def end(
+        self,
+        recording: Recording,
+        status: Status,
+        reason: str,
+        *,
+        transcript_id: str | None = None,
+        of_this_attempt: bool = False,
+    ) -> bool: ...
     def complete(self, recording: Recording, facts: Mapping[str, Any], highlights: Sequence[Highlight]) -> bool: ...
     def due(self, moment: datetime) -> Iterator[Recording]: ...
 
@@ -123,12 +146,14 @@ class Outcome(StrEnum):
 
 def binding(secret: str, recording_id: str, attempt: int) -> str:
     """The webhook header's value: HMAC-SHA256 of `recording_id|attempt` in hex. One that leaks forges no other."""
-    return hmac.new(secret.encode(), f"{recording_id}|{attempt}".encode(), hashlib.sha256).hexdigest()
+    message = f"{recording_id}|{attempt}".encode("utf-8", "surrogatepass")
+    return hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
 
 
 def is_bound(secret: str, recording_id: str, attempt: int, presented: str) -> bool:
     """Whether the presented header value is the binding, in constant time."""
-    return hmac.compare_digest(binding(secret, recording_id, attempt).encode(), presented.encode())
+    expected = binding(secret, recording_id, attempt)
+    return hmac.compare_digest(expected.encode(), presented.encode("utf-8", "surrogatepass"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +178,6 @@ class Submitter:
         settings: SubmitSettings,
         webhook_secret: Callable[[], str],
         watch: Watch | None,
-        names_object: Callable[[str, Upload], bool],
     ) -> None:
         self._ledger = ledger
         self._media = media
@@ -162,7 +186,6 @@ class Submitter:
         self._settings = settings
         self._webhook_secret = webhook_secret
         self._watch = watch
-        self._names_object = names_object
 
     def look(self, upload: Upload) -> Sighting:
         """Read what S3 holds for the event: the version id that the event may lack, and whether it can be media."""
@@ -174,28 +197,44 @@ class Submitter:
             return Sighting(upload, {}, refusal)
         return Sighting(upload, stored.metadata, None)
 
-    def submit(self, sighting: Sighting) -> tuple[Outcome, str]:
+    def submit(self, sighting: Sighting, *, redelivered: bool) -> tuple[Outcome, str]:
         """Make sure that one transcript is asked for, and only one. Returns the outcome and why.
 
-        Raises a RetryableError where the message must come again.
+        `redelivered` says that an earlier try at the same message may have died after it closed the row and before
+        it told the others: they are told again. Raises a RetryableError where the message must come again.
         """
-        upload = sighting.upload
-        if sighting.refusal:
-            return self._refused(upload, sighting.refusal)
+        upload, refusal = sighting.upload, sighting.refusal
+        if refusal:
+            there = self._ledger.refuse(upload, str(refusal), _end_of(refusal))
+            if there is None:
+                return self._told(upload, refusal)
+            if there.status not in OPEN or there.transcript_id:
+                return self._duplicate(there, redelivered=redelivered)
+            # An earlier attempt left it open: it ends with this reason, once nothing can be at work for it.
         recording, before = self._ledger.claim(upload, sighting.metadata, self._settings.lease_seconds)
         if recording is before:
-            self._watch_open(recording)
-            return Outcome.DUPLICATE, f"already {recording.status}"
+            return self._duplicate(recording, redelivered=redelivered)
+        return self._attempt(sighting, recording, before)
+
+    def _attempt(self, sighting: Sighting, recording: Recording, before: Recording | None) -> tuple[Outcome, str]:
+        # A claim that ran out may have been paid for: look for its transcript before asking for another.
+        unclear = before is not None and before.status is Status.SUBMITTING
         try:
-            return self._claimed(upload, recording, before)
+            found = self._orphan(recording) if unclear else None
+            unclear = False
+            if found:
+                return self._adopted(recording, *found)
+            if sighting.refusal:
+                raise sighting.refusal
+            return self._asked(sighting.upload, recording)
         except (ProviderUnavailable, ProviderAccountRefused) as trouble:
             if not getattr(trouble, "may_have_accepted", False):
-                self._ledger.release(recording, str(trouble))
+                self._ledger.release(recording, str(trouble), Status.SUBMITTING if unclear else Status.QUEUED)
             raise
-        except PermanentError as refusal:
-            if self._ledger.fail(recording, str(refusal)):
-                self._events.put(RECORDING_FAILED, _failed_detail(recording, str(refusal)))
-            return Outcome.FAILED, str(refusal)
+        except PermanentError as permanent:
+            if not self._ledger.end(recording, _end_of(permanent), str(permanent), of_this_attempt=True):
+                return Outcome.DUPLICATE, "another attempt has it"
+            return self._told(recording, permanent)
 
     def _check(self, upload: Upload, stored: StoredObject, head: bytes) -> None:
         if stored.size_bytes == 0:
@@ -217,33 +256,42 @@ class Submitter:
             message = f"{upload.name} is not audio or video: its bytes are {kind}. Upload the recording itself."
             raise RecordingUnusable(message)
 
-    def _refused(self, upload: Upload, refusal: PermanentError) -> tuple[Outcome, str]:
-        status = Status.IGNORED if isinstance(refusal, RecordingUnusable) else Status.FAILED
-        new = self._ledger.refuse(upload, str(refusal), status)
-        if new and status is Status.FAILED:
-            self._events.put(RECORDING_FAILED, _failed_detail(upload, str(refusal)))
-        return Outcome(status.value) if new else Outcome.DUPLICATE, str(refusal)
+    def _told(self, what: Recording | Upload, refusal: PermanentError) -> tuple[Outcome, str]:
+        status = _end_of(refusal)
+        if status is Status.FAILED:
+            self._events.put(RECORDING_FAILED, _failed_detail(what, str(refusal)))
+        return Outcome(status.value), str(refusal)
 
-    def _claimed(self, upload: Upload, recording: Recording, before: Recording | None) -> tuple[Outcome, str]:
-        outcome = Outcome.ADOPTED
-        # A claim whose lease ran out may have been paid for: look for its transcript before asking for another.
-        found = self._orphan(upload, recording) if before and before.status is Status.SUBMITTING else None
-        if found is None:
-            transcript = self._provider.create(self._parameters(upload, recording))
-            found = transcript.transcript_id, transcript.status
-            outcome = Outcome.SUBMITTED
-        transcript_id, provider_status = found
+    def _duplicate(self, recording: Recording, *, redelivered: bool) -> tuple[Outcome, str]:
+        self._watch_open(recording)
+        if redelivered and recording.status is Status.FAILED:
+            self._events.put(RECORDING_FAILED, _failed_detail(recording, recording.reason or ""))
+        return Outcome.DUPLICATE, f"already {recording.status}"
+
+    def _adopted(self, recording: Recording, transcript_id: str, provider_status: str) -> tuple[Outcome, str]:
+        self._record(recording, transcript_id, provider_status)
+        return Outcome.ADOPTED, f"transcript {transcript_id} of an earlier attempt is {provider_status}"
+
+    def _asked(self, upload: Upload, recording: Recording) -> tuple[Outcome, str]:
+        transcript = self._provider.create(self._parameters(upload, recording))
+        self._record(recording, transcript.transcript_id, transcript.status)
+        return Outcome.SUBMITTED, f"transcript {transcript.transcript_id} is {transcript.status}"
+
+    def _record(self, recording: Recording, transcript_id: str, provider_status: str) -> None:
+        # An adopted transcript may have ended already; its webhook or the sweep closes the row.
         status = Status.QUEUED if provider_status == "queued" else Status.PROCESSING
         self._ledger.record_transcript(recording, transcript_id, status, self._settings.overdue_seconds)
         self._watch_open(replace(recording, transcript_id=transcript_id, status=status))
-        return outcome, f"transcript {transcript_id} is {provider_status}"
 
-    def _orphan(self, upload: Upload, recording: Recording) -> tuple[str, str] | None:
+    def _orphan(self, recording: Recording) -> tuple[str, str] | None:
         since = datetime.fromisoformat(recording.created_at) - _CLOCK_DIFFERENCE
-        for transcript_id, status, audio_url in self._provider.created_since(since):
-            ours = audio_url == recording.upload_url or self._names_object(audio_url, upload)
-            if ours and status != "error":
-                return transcript_id, status
+        try:
+            for transcript_id, status, audio_url in self._provider.created_since(since):
+                ours = audio_url == recording.upload_url or is_marked(audio_url, recording.recording_id)
+                if ours and status != "error":
+                    return transcript_id, status
+        except RequestRefused as refusal:  # says nothing about the recording, which may be paid for
+            raise ProviderUnavailable(str(refusal), may_have_accepted=False) from refusal
         return None
 
     def _parameters(self, upload: Upload, recording: Recording) -> dict[str, Any]:
@@ -271,17 +319,20 @@ class Submitter:
             self._watch.start(recording)
 
 
+def _end_of(refusal: PermanentError) -> Status:
+    return Status.IGNORED if isinstance(refusal, RecordingUnusable) else Status.FAILED
+
+
 def _as_stored(upload: Upload, stored: StoredObject) -> Upload:
-    """The upload with the version id that the event may lack, if the object is still the one of the event."""
-    if upload.version_id:
-        return upload
-    if upload.etag and stored.etag != upload.etag:
+    """The upload with what the event may lack or S3 knows better, if the object is still the one of the event."""
+    if upload.etag and not upload.version_id and stored.etag != upload.etag:
         message = (
             f"{upload.name} was overwritten before it was submitted. The newer upload has its own row; "
             "upload the older recording under another key if it is wanted."
         )
         raise RecordingUnusable(message)
-    return replace(upload, version_id=stored.version_id, etag=stored.etag)
+    version_id = upload.version_id or stored.version_id
+    return replace(upload, version_id=version_id, etag=stored.etag, size_bytes=stored.size_bytes)
 
 
 class Deliverer:
@@ -303,18 +354,19 @@ class Deliverer:
         if recording is None:
             message = f"No recording has the id {finished.recording_id}: its row was deleted."
             raise ForeignTranscript(message)
-        if recording.status not in OPEN and not redelivered:
-            return Outcome.DUPLICATE, f"already {recording.status}"
+        if recording.status not in OPEN:
+            return self._told_again(recording) if redelivered else (Outcome.DUPLICATE, f"already {recording.status}")
         try:
             transcript = self._provider.get(finished.transcript_id)
         except TranscriptNotFound as lost:
-            return self._failed(recording, finished, str(lost), redelivered=redelivered)
+            if finished.transcript_id != recording.transcript_id:
+                raise ForeignTranscript(str(lost)) from lost
+            return self._failed(recording, finished, str(lost))
         self._check_belongs(recording, finished, transcript)
         if transcript.status == "completed":
-            return self._completed(recording, transcript, redelivered=redelivered)
+            return self._completed(recording, transcript)
         if transcript.status == "error":
-            reason = f"AssemblyAI could not transcribe it: {transcript.error}"
-            return self._failed(recording, finished, reason, redelivered=redelivered)
+            return self._failed(recording, finished, f"AssemblyAI could not transcribe it: {transcript.error}")
         message = f"Transcript {finished.transcript_id} is still {transcript.status}."
         raise TranscriptNotReady(message)
 
@@ -325,37 +377,53 @@ class Deliverer:
             message = f"Transcript {finished.transcript_id} does not belong to {recording.name}; nothing was stored."
             raise ForeignTranscript(message)
 
-    def _failed(
-        self, recording: Recording, finished: Finished, reason: str, *, redelivered: bool
-    ) -> tuple[Outcome, str]:
-        if finished.attempt < recording.attempt:
-            return (
-                Outcome.DUPLICATE,
-                f"attempt {finished.attempt} failed, attempt {recording.attempt} is at work",
-            )
-        closed = self._ledger.fail(recording, reason, finished.transcript_id)
-        if closed or (redelivered and recording.status is Status.FAILED):
-            self._events.put(RECORDING_FAILED, _failed_detail(recording, reason))
-            return Outcome.FAILED, reason
-        return Outcome.DUPLICATE, "the recording had ended already"
+    def _failed(self, recording: Recording, finished: Finished, reason: str) -> tuple[Outcome, str]:
+        if finished.attempt < recording.attempt and finished.transcript_id != recording.transcript_id:
+            return Outcome.DUPLICATE, f"attempt {finished.attempt} failed, attempt {recording.attempt} is at work"
+        if not self._ledger.end(recording, Status.FAILED, reason, transcript_id=finished.transcript_id):
+            return Outcome.DUPLICATE, "the recording had ended already"
+        self._events.put(RECORDING_FAILED, _failed_detail(recording, reason))
+        return Outcome.FAILED, reason
 
-    def _completed(self, recording: Recording, transcript: Transcript, *, redelivered: bool) -> tuple[Outcome, str]:
+    def _completed(self, recording: Recording, transcript: Transcript) -> tuple[Outcome, str]:
         highlights_status, highlights = transcript.highlights()
-        facts: dict[str, Any] = {
-            "transcript_id": transcript.transcript_id,
-            "highlights_status": highlights_status.value,
-            "highlight_count": len(highlights),
-            "top_highlights": [highlight.text for highlight in highlights[:TOP_HIGHLIGHTS]],
-            "audio_duration": transcript.body.get("audio_duration"),
-            "language_code": transcript.language_code,
-            "speech_model": transcript.body.get("speech_model_used") or transcript.body.get("speech_model"),
-        }
+        detail = self._store(recording, transcript)
+        facts = {name: detail[name] for name in _ROW_FACTS} | {"confidence": transcript.confidence}
+        if not self._ledger.complete(recording, facts, highlights):
+            winner = self._ledger.get(recording.recording_id)
+            if winner and winner.status is Status.COMPLETED and winner.transcript_id != transcript.transcript_id:
+                self._store(winner, self._provider.get(str(winner.transcript_id)))  # over the files just written
+            return Outcome.DUPLICATE, "the recording had ended already"
+        self._events.put(HIGHLIGHTS_READY, detail)
+        return Outcome.COMPLETED, f"{len(highlights)} highlights ({highlights_status})"
+
+    def _told_again(self, recording: Recording) -> tuple[Outcome, str]:
+        """Do again what comes after the row is closed; the files too, in case another transcript's overwrote them."""
+        if recording.status is Status.COMPLETED:
+            try:
+                detail = self._store(recording, self._provider.get(str(recording.transcript_id)))
+            except TranscriptNotFound:
+                return Outcome.DUPLICATE, "already completed, and the provider has deleted the transcript since"
+            self._events.put(HIGHLIGHTS_READY, detail)
+        elif recording.status is Status.FAILED:
+            self._events.put(RECORDING_FAILED, _failed_detail(recording, recording.reason or ""))
+        return Outcome.DUPLICATE, f"already {recording.status}; told again"
+
+    def _store(self, recording: Recording, transcript: Transcript) -> dict[str, Any]:
+        """Write both files; returns what the "Highlights Ready" event says."""
+        highlights_status, highlights = transcript.highlights()
         source = {
             "recording_id": recording.recording_id,
             "bucket": recording.bucket,
             "key": recording.key,
             "version_id": recording.version_id,
-            **facts,
+            "transcript_id": transcript.transcript_id,
+            "highlights_status": highlights_status.value,
+            "highlight_count": len(highlights),
+            "top_highlights": [highlight.text for highlight in highlights[:TOP_HIGHLIGHTS]],
+            "audio_duration": transcript.audio_duration,
+            "language_code": transcript.language_code,
+            "speech_model": transcript.speech_model,
         }
         document = {
             **source,
@@ -363,15 +431,11 @@ class Deliverer:
             "auto_highlights_result": transcript.body.get("auto_highlights_result"),
         }
         whole = {**transcript.body, "audio_url": without_url_queries(transcript.audio_url)}
-        places = {
+        return {
+            **source,
             "highlights_uri": self._results.put_highlights(recording, document),
             "transcript_uri": self._results.put_transcript(recording, whole),
         }
-        closed = self._ledger.complete(recording, {**facts, **places, "confidence": transcript.confidence}, highlights)
-        if closed or (redelivered and recording.status is Status.COMPLETED):
-            self._events.put(HIGHLIGHTS_READY, {**source, **places})
-            return Outcome.COMPLETED, f"{len(highlights)} highlights ({highlights_status})"
-        return Outcome.DUPLICATE, "the recording had ended already"
 
 
 class Sweeper:
@@ -395,9 +459,9 @@ class Sweeper:
     def sweep(self, *, until: float) -> dict[str, int]:
         """Hand every overdue transcript that has ended to the results queue; stops at `until` (time.monotonic()).
 
-        Returns how many rows were overdue, ended, still open, and not yet submitted.
+        Returns how many rows were overdue, ended, still open, not yet submitted, and could not be asked about.
         """
-        counts = {"overdue": 0, "ended": 0, "open": 0, "unsubmitted": 0}
+        counts = {"overdue": 0, "ended": 0, "open": 0, "unsubmitted": 0, "unanswered": 0}
         for recording in self._ledger.due(self._now()):
             if time.monotonic() >= until:
                 break
@@ -405,14 +469,18 @@ class Sweeper:
             if recording.transcript_id is None:
                 counts["unsubmitted"] += 1  # its message is in the submit queue, or in that queue's dead letters
                 continue
-            finished = Finished(recording.recording_id, recording.attempt, recording.transcript_id)
-            if has_ended(self._provider, finished):
-                self._queue.send(finished.body())
-                counts["ended"] += 1
-            else:
-                counts["open"] += 1
+            counts[self._look(Finished(recording.recording_id, recording.attempt, recording.transcript_id))] += 1
             self._ledger.look_again_at(recording, self._now() + self._overdue)
         return counts
+
+    def _look(self, finished: Finished) -> str:
+        try:
+            if not has_ended(self._provider, finished):
+                return "open"
+        except HighlightsError:
+            return "unanswered"  # one that cannot be asked about does not keep the others waiting
+        self._queue.send(finished.body())
+        return "ended"
 
 
 def has_ended(provider: Provider, finished: Finished) -> bool:

@@ -1,0 +1,80 @@
+"""Loads the code of a function as Lambda does: by path, with the environment of its stack."""
+
+import importlib.util
+import itertools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "API_KEY_SECRET_ARN": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api-key",
+    "WEBHOOK_SECRET_ARN": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:webhook",
+    "ASSEMBLYAI_BASE_URL": "https://api.example.com",
+    "AUDIO_TRANSFER": "presigned-url",
+    "HIGHLIGHTS_TABLE": "highlights",
+    "LEASE_SECONDS": "120",
+    "OVERDUE_MINUTES": "15",
+    "QUEUE_URL": "https://sqs.example.com/queue",
+    "RECORDINGS_TABLE": "recordings",
+    "RESULTS_BUCKET": "results",
+    "RESULTS_QUEUE_URL": "https://sqs.example.com/results",
+    "SIGNER_ROLE_ARN": "arn:aws:iam::123456789012:role/signer",
+    "SPEECH_MODELS": "universal-3-5-pro,universal-2",
+    "WEBHOOK_URL": "https://api.example.com/webhook",
+}
+_numbers = itertools.count(1)
+_loaded: dict[str, Any] = {}
+
+
+@dataclass
+class Context:
+    """The parts of Lambda's context that the functions look at."""
+
+    function_name: str = "audio-highlights-function"
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = "arn:aws:lambda:eu-west-1:123456789012:function:audio-highlights-function"
+    aws_request_id: str = "52fdfc07-2182-454f-963f-5f0f9a621d72"
+    remaining_ms: int = 240_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.remaining_ms
+
+
+def load(name: str, monkeypatch: pytest.MonkeyPatch, **environment: str) -> Any:
+    """The module functions/<name>/app.py, fresh; its logger writes to what is standard output now.
+
+    Building the AWS clients takes a while: where neither the log nor the environment matters, use `shared`.
+    """
+    number = next(_numbers)
+    for variable, value in {**ENVIRONMENT, "POWERTOOLS_SERVICE_NAME": f"{name}-{number}", **environment}.items():
+        monkeypatch.setenv(variable, value)
+    spec = importlib.util.spec_from_file_location(f"function_{name}_{number}", ROOT / "functions" / name / "app.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def shared(name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The module as an earlier test may have loaded it: warm, as Lambda keeps it."""
+    if name not in _loaded:
+        _loaded[name] = load(name, monkeypatch)
+    for variable, value in ENVIRONMENT.items():
+        monkeypatch.setenv(variable, value)
+    return _loaded[name]
+
+
+def event(name: str) -> Any:
+    """A sample invocation: "submit/object-created"."""
+    return json.loads((ROOT / "events" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def lines(output: str) -> list[dict[str, Any]]:
+    """The log lines in what was written to standard output; each must be JSON."""
+    return [json.loads(line) for line in output.rstrip("\n").split("\n")]

@@ -1,0 +1,510 @@
+"""The deployment: rights as narrow as can be, times that fit together, nothing in what ships that is not for AWS.
+
+The template is read as it stands, and as SAM transforms it into what CloudFormation deploys.
+"""
+
+import ast
+import copy
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from samtranslator.translator.transform import transform  # type: ignore[import-untyped]
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE = ROOT / "template.yaml"
+PACKAGE = ROOT / "layers" / "shared" / "audio_highlights"
+POLL = ROOT / "statemachine" / "poll.asl.json"
+TRANSFERS = ["presigned-url", "upload"]
+
+# AWS defines no resources for these: a policy can only say "*".
+WITHOUT_RESOURCES = {
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+    "logs:CreateLogDelivery",
+    "logs:GetLogDelivery",
+    "logs:UpdateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:DescribeResourcePolicies",
+    "logs:DescribeLogGroups",
+}
+
+
+class ManagedPolicies:
+    """SAM asks which managed policies there are; we use none."""
+
+    def load(self) -> dict[str, str]:
+        return {}
+
+
+def parsed() -> dict[str, Any]:
+    template: dict[str, Any] = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
+    return template
+
+
+@pytest.fixture(scope="module")
+def raw() -> dict[str, Any]:
+    return parsed()
+
+
+@pytest.fixture(scope="module")
+def transformed() -> Iterator[dict[str, Any]]:
+    template = parsed()
+    for resource in template["Resources"].values():  # sam package puts S3 places here
+        properties = resource.get("Properties", {})
+        for name in ("CodeUri", "ContentUri", "DefinitionUri"):
+            if name in properties:
+                properties[name] = f"s3://bucket/{name}"
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+        yield transform(template, {}, ManagedPolicies())
+
+
+@pytest.fixture(params=["raw", "transformed"])
+def template(request: pytest.FixtureRequest) -> dict[str, Any]:
+    found: dict[str, Any] = request.getfixturevalue(request.param)
+    return found
+
+
+def of_type(template: dict[str, Any], *types: str) -> dict[str, dict[str, Any]]:
+    return {name: one for name, one in template["Resources"].items() if one["Type"] in types}
+
+
+def functions(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return of_type(template, "AWS::Serverless::Function", "AWS::Lambda::Function")
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def alternatives(value: Any) -> Iterator[Any]:
+    """The value, or, of an Fn::If, what it may be."""
+    if isinstance(value, dict) and "Fn::If" in value:
+        _, one, other = value["Fn::If"]
+        yield from alternatives(one)
+        yield from alternatives(other)
+    elif not (isinstance(value, dict) and value.get("Ref") == "AWS::NoValue"):
+        yield value
+
+
+def statements(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for statement in as_list(document["Statement"]):
+        yield from alternatives(statement)
+
+
+def policies(template: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every statement that gives or takes rights, with the resource it stands in; trust policies aside."""
+    for name, resource in template["Resources"].items():
+        properties = resource.get("Properties", {})
+        for policy in properties.get("Policies", []):
+            assert isinstance(policy, dict), f"{name}: a policy by name"
+            yield from ((name, statement) for statement in statements(policy["PolicyDocument"]))
+        if "PolicyDocument" in properties:
+            yield from ((name, statement) for statement in statements(properties["PolicyDocument"]))
+
+
+# ---- rights
+
+
+def test_there_is_something_to_look_at(template: dict[str, Any]) -> None:
+    assert len(functions(template)) == 5
+    assert len(list(policies(template))) > 20
+
+
+def test_no_right_is_for_all_actions_or_for_a_whole_service(template: dict[str, Any]) -> None:
+    for name, statement in policies(template):
+        if statement["Effect"] == "Allow":
+            assert "NotAction" not in statement, name
+            for action in as_list(statement["Action"]):
+                assert re.fullmatch(r"[a-z0-9-]+:[A-Za-z]+", action), f"{name}: {action}"
+
+
+def test_no_right_is_for_all_resources_where_resources_can_be_named(template: dict[str, Any]) -> None:
+    for name, statement in policies(template):
+        if statement["Effect"] == "Allow":
+            assert "NotResource" not in statement, name
+            if "*" in as_list(statement["Resource"]):
+                assert set(as_list(statement["Action"])) <= WITHOUT_RESOURCES, name
+
+
+def test_every_named_resource_ends_where_it_should(template: dict[str, Any]) -> None:
+    # "arn:...:*" or ":table/*" would be "*" in other words; only the objects of a bucket are many.
+    for name, statement in policies(template):
+        if statement["Effect"] == "Allow" and statement["Resource"] != "*":
+            for resource in as_list(statement["Resource"]):
+                if "*" in json.dumps(resource):
+                    assert {action.partition(":")[0] for action in as_list(statement["Action"])} == {"s3"}, name
+
+
+def test_no_managed_policy_is_attached(template: dict[str, Any]) -> None:
+    for name, resource in template["Resources"].items():
+        assert not resource.get("Properties", {}).get("ManagedPolicyArns"), name
+    assert not re.search(r"FullAccess|service-role/|arn:aws:iam::aws:policy", json.dumps(template))
+
+
+def test_every_function_has_a_role_of_its_own_written_by_hand(raw: dict[str, Any], transformed: dict[str, Any]) -> None:
+    roles = {name: one["Properties"]["Role"]["Fn::GetAtt"] for name, one in functions(raw).items()}
+    assert len({tuple(as_list(role)) for role in roles.values()}) == len(roles)
+    assert not any("Policies" in one["Properties"] for one in functions(raw).values())
+    assert set(of_type(transformed, "AWS::IAM::Role")) == set(of_type(raw, "AWS::IAM::Role"))
+
+
+def test_roles_are_assumed_by_one_service_or_one_role(template: dict[str, Any]) -> None:
+    for name, role in of_type(template, "AWS::IAM::Role").items():
+        [statement] = statements(role["Properties"]["AssumeRolePolicyDocument"])
+        assert statement["Action"] == "sts:AssumeRole", name
+        [(kind, who)] = statement["Principal"].items()
+        assert kind == "Service" or "Fn::GetAtt" in who, name
+        assert who != "*", name
+
+
+def test_only_the_signer_is_allowed_to_be_a_signer(raw: dict[str, Any]) -> None:
+    assuming = [name for name, statement in policies(raw) if "sts:AssumeRole" in as_list(statement["Action"])]
+    assert assuming == ["SubmitMaySign"]
+
+
+def test_whoever_allows_the_public_in_does_so_for_one_service_and_source(template: dict[str, Any]) -> None:
+    for name, statement in policies(template):
+        if "Principal" in statement and statement["Effect"] == "Allow":
+            assert "Service" in statement["Principal"], name
+            assert "Condition" in statement, name
+    for name, permission in of_type(template, "AWS::Lambda::Permission").items():
+        assert "SourceArn" in permission["Properties"], name
+
+
+# ---- times
+
+
+def submit_times(template: dict[str, Any], transfer: str) -> dict[str, int]:
+    return {name: int(value) for name, value in template["Mappings"]["Submit"][transfer].items()}
+
+
+@pytest.mark.parametrize("transfer", TRANSFERS)
+def test_the_lease_outlives_the_function_and_ends_before_the_message_returns(
+    template: dict[str, Any], transfer: str
+) -> None:
+    times = submit_times(template, transfer)
+    assert times["TimeoutSeconds"] < times["LeaseSeconds"] < times["VisibilitySeconds"]
+
+
+def seconds(template: dict[str, Any], value: Any, transfer: str) -> int:
+    if isinstance(value, dict):
+        [mapping, _, name] = value["Fn::FindInMap"]
+        assert mapping == "Submit"
+        return submit_times(template, transfer)[name]
+    return int(value)
+
+
+@pytest.mark.parametrize("transfer", TRANSFERS)
+def test_a_message_stays_hidden_six_times_as_long_as_its_function_runs(
+    transformed: dict[str, Any], transfer: str
+) -> None:
+    mappings = of_type(transformed, "AWS::Lambda::EventSourceMapping")
+    assert len(mappings) == 2
+    for mapping in mappings.values():
+        queue_name = mapping["Properties"]["EventSourceArn"]["Fn::GetAtt"][0]
+        queue = transformed["Resources"][queue_name]["Properties"]
+        function = transformed["Resources"][mapping["Properties"]["FunctionName"]["Ref"]]["Properties"]
+        timeout = seconds(transformed, function["Timeout"], transfer)
+        assert seconds(transformed, queue["VisibilityTimeout"], transfer) >= 6 * timeout, queue_name
+
+
+def test_the_submit_function_knows_the_lease_that_the_mapping_gives(raw: dict[str, Any]) -> None:
+    variables = raw["Resources"]["SubmitFunction"]["Properties"]["Environment"]["Variables"]
+    assert variables["LEASE_SECONDS"]["Fn::FindInMap"][2] == "LeaseSeconds"
+
+
+def test_the_webhook_answers_before_the_provider_gives_up(template: dict[str, Any]) -> None:
+    assert template["Resources"]["WebhookFunction"]["Properties"]["Timeout"] < 10
+
+
+def test_a_batch_reports_its_failures_one_by_one(transformed: dict[str, Any]) -> None:
+    for name, mapping in of_type(transformed, "AWS::Lambda::EventSourceMapping").items():
+        assert mapping["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"], name
+        assert mapping["Properties"]["ScalingConfig"]["MaximumConcurrency"], name
+
+
+# ---- nothing gets lost
+
+
+def test_every_queue_has_a_dead_letter_queue_that_keeps_for_14_days(template: dict[str, Any]) -> None:
+    queues = of_type(template, "AWS::SQS::Queue")
+    dead = {
+        queue["Properties"]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+        for queue in queues.values()
+        if "RedrivePolicy" in queue["Properties"]
+    }
+    for name, queue in queues.items():
+        assert name in dead or "RedrivePolicy" in queue["Properties"], name
+        assert queue["Properties"]["MessageRetentionPeriod"] == 14 * 86400, name
+    assert dead <= set(queues)
+
+
+def test_an_event_that_cannot_be_queued_is_kept(template: dict[str, Any]) -> None:
+    for target in template["Resources"]["UploadRule"]["Properties"]["Targets"]:
+        assert target["DeadLetterConfig"]["Arn"]
+
+
+def test_what_holds_data_outlives_the_stack(template: dict[str, Any]) -> None:
+    for name, resource in of_type(template, "AWS::S3::Bucket", "AWS::DynamoDB::Table").items():
+        assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain", name
+
+
+def test_tables_are_encrypted_and_can_be_restored(template: dict[str, Any]) -> None:
+    for name, table in of_type(template, "AWS::DynamoDB::Table").items():
+        assert table["Properties"]["SSESpecification"]["SSEEnabled"] is True, name
+        assert table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True, name
+
+
+# ---- logs and settings
+
+
+def test_every_log_group_has_a_retention(template: dict[str, Any]) -> None:
+    for name, group in of_type(template, "AWS::Logs::LogGroup").items():
+        assert group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}, name
+
+
+def test_every_function_writes_json_to_a_log_group_of_its_own(template: dict[str, Any]) -> None:
+    groups = [one["Properties"]["LoggingConfig"]["LogGroup"]["Ref"] for one in functions(template).values()]
+    assert len(set(groups)) == len(functions(template))
+    assert set(groups) <= set(of_type(template, "AWS::Logs::LogGroup"))
+    assert {one["Properties"]["LoggingConfig"]["LogFormat"] for one in functions(template).values()} == {"JSON"}
+
+
+def test_the_access_log_holds_no_query(template: dict[str, Any]) -> None:
+    stage = template["Resources"]["ApiStage"]["Properties"]
+    assert not re.search(r"query|path|header", stage["AccessLogSettings"]["Format"], re.IGNORECASE)
+
+
+def test_environment_values_are_text(template: dict[str, Any]) -> None:
+    # YAML's numbers would reach CloudFormation as numbers, and not every deployer turns them into text.
+    for name, function in functions(template).items():
+        for variable, value in function["Properties"]["Environment"]["Variables"].items():
+            for one in alternatives(value):
+                assert isinstance(one, str | dict), f"{name}: {variable}"
+                if isinstance(one, dict) and "Ref" in one and one["Ref"] in template["Parameters"]:
+                    assert template["Parameters"][one["Ref"]]["Type"] == "String", f"{name}: {variable}"
+                if isinstance(one, dict) and "Fn::FindInMap" in one:
+                    mapping, _, key = one["Fn::FindInMap"]
+                    assert all(isinstance(values[key], str) for values in template["Mappings"][mapping].values())
+
+
+def test_every_variable_that_a_function_asks_for_is_set(raw: dict[str, Any]) -> None:
+    common = set(raw["Globals"]["Function"]["Environment"]["Variables"])
+    for name, function in functions(raw).items():
+        code = (ROOT / function["Properties"]["CodeUri"] / "app.py").read_text(encoding="utf-8")
+        asked = set(re.findall(r'(?:variable|environ\.get)\("([A-Z_]+)"\)', code))
+        if "SubmitSettings" in code:
+            settings = (PACKAGE / "config.py").read_text(encoding="utf-8")
+            asked |= set(re.findall(r'(?:variable|environ\.get)\("([A-Z_]+)"\)', settings))
+        variables = set(function["Properties"]["Environment"]["Variables"])
+        assert asked == {one for one in variables - common if not one.startswith("POWERTOOLS")}, name
+
+
+def test_a_secret_is_no_environment_variable(template: dict[str, Any]) -> None:
+    for name, function in functions(template).items():
+        assert "AssemblyAIApiKey" not in re.findall(
+            r'"Ref": "(\w+)"', json.dumps(function["Properties"]["Environment"])
+        ), name
+    assert template["Parameters"]["AssemblyAIApiKey"]["NoEcho"] is True
+
+
+# ---- privacy
+
+
+def test_buckets_are_private_versioned_and_encrypted(template: dict[str, Any]) -> None:
+    buckets = of_type(template, "AWS::S3::Bucket")
+    assert set(buckets) == {"MediaBucket", "ResultsBucket"}
+    for name, bucket in buckets.items():
+        properties = bucket["Properties"]
+        assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}, name
+        assert len(properties["PublicAccessBlockConfiguration"]) == 4, name
+        assert properties["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}], name
+        assert properties["VersioningConfiguration"] == {"Status": "Enabled"}, name
+        assert properties["BucketEncryption"], name
+
+
+def test_buckets_and_queues_refuse_requests_without_tls(template: dict[str, Any]) -> None:
+    refusing: set[str] = set()
+    for name, statement in policies(template):
+        if statement["Effect"] == "Deny":
+            assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}, name
+            assert statement["Principal"] == "*", name
+            assert statement["Action"] in ("s3:*", "sqs:*"), name
+            refusing |= {str(one["Fn::GetAtt"][0]) for one in statement["Resource"] if "Fn::GetAtt" in one}
+    assert refusing == set(of_type(template, "AWS::S3::Bucket", "AWS::SQS::Queue"))
+
+
+def test_tls_is_demanded_unless_someone_turns_it_off(raw: dict[str, Any]) -> None:
+    assert raw["Parameters"]["EnforceTls"]["Default"] == "true"
+    assert raw["Conditions"]["Tls"] == {"Fn::Equals": [{"Ref": "EnforceTls"}, "true"]}
+    for name, policy in of_type(raw, "AWS::S3::BucketPolicy").items():
+        assert policy["Condition"] in ("Tls", "TlsForMedia"), name
+
+
+# ---- what ships
+
+SHIPPED = sorted(
+    path
+    for folder in (ROOT / "functions", ROOT / "layers" / "shared")
+    for path in folder.rglob("*")
+    if path.is_file() and path.suffix in (".py", ".txt", ".yaml", ".json", "") and "__pycache__" not in path.parts
+)
+SHIPPED += [TEMPLATE, *sorted((ROOT / "statemachine").iterdir())]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_ships_knows_of_no_other_place_than_aws(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    found = re.search(
+        r"\b(local|emulators?|emulated|localhost|ministack|localstack|127\.0\.0\.1)\b", text, re.IGNORECASE
+    )
+    assert not found, found
+
+
+def test_there_is_something_that_ships() -> None:
+    names = {path.name for path in SHIPPED}
+    assert {"app.py", "workflow.py", "Makefile", "requirements.txt", "template.yaml", POLL.name} <= names
+
+
+def imports(path: Path) -> set[str]:
+    """Dotted names of the modules that a file imports: of ours in full, of others the top."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, path
+            module = str(node.module)
+            found |= {f"{module}.{alias.name}" for alias in node.names} if module == "audio_highlights" else {module}
+    return {name if name.startswith("audio_highlights") else name.partition(".")[0] for name in found}
+
+
+def ours(path: Path) -> set[str]:
+    return {name.partition(".")[2] for name in imports(path) if name.startswith("audio_highlights")}
+
+
+@pytest.mark.parametrize(
+    ("module", "allowed"),
+    [
+        ("errors", set()),
+        ("config", set()),
+        ("media_type", set()),
+        ("models", {"errors"}),
+        ("observability", {"models"}),
+        ("batch", {"errors"}),
+        ("workflow", {"models", "errors", "config", "media_type"}),
+        ("webhook", {"models", "errors", "workflow"}),
+        ("assemblyai", {"models", "errors"}),
+        ("storage", {"models", "errors", "media_type"}),
+    ],
+)
+def test_imports_run_one_way(module: str, allowed: set[str]) -> None:
+    assert ours(PACKAGE / f"{module}.py") <= allowed
+
+
+def test_every_module_has_its_place_in_the_order() -> None:
+    known = "errors config media_type models observability batch workflow webhook assemblyai storage __init__"
+    assert {path.stem for path in PACKAGE.glob("*.py")} == set(known.split(" "))
+
+
+@pytest.mark.parametrize(
+    ("libraries", "adapter"),
+    [({"requests", "urllib3", "http", "aiohttp", "httpx"}, "assemblyai"), ({"boto3", "botocore"}, "storage")],
+)
+def test_only_one_module_speaks_to_the_outside(libraries: set[str], adapter: str) -> None:
+    speaking = {path.stem for path in SHIPPED if path.suffix == ".py" and imports(path) & libraries}
+    assert speaking == {adapter}
+
+
+def test_functions_share_nothing_but_the_layer() -> None:
+    for app in (ROOT / "functions").glob("*/*.py"):
+        assert app.name == "app.py"
+        allowed = {"os", "time", "datetime", "typing", "aws_lambda_powertools"}
+        assert {name for name in imports(app) if not name.startswith("audio_highlights")} <= allowed, app
+
+
+# ---- the poll loop
+
+
+@pytest.fixture(scope="module")
+def states() -> dict[str, dict[str, Any]]:
+    machine = json.loads(POLL.read_text(encoding="utf-8"))
+    found: dict[str, dict[str, Any]] = machine["States"]
+    assert machine["StartAt"] in found
+    return found
+
+
+def following(state: dict[str, Any]) -> set[str]:
+    after = [state, *state.get("Choices", []), *state.get("Catch", [])]
+    return {one["Next"] for one in after if "Next" in one} | ({state["Default"]} if "Default" in state else set())
+
+
+def test_every_next_state_exists_and_every_state_is_reached(states: dict[str, dict[str, Any]]) -> None:
+    reached, open_ = set(), {"Begin"}
+    while open_:
+        name = open_.pop()
+        assert name in states
+        reached.add(name)
+        open_ |= following(states[name]) - reached
+    assert reached == set(states)
+
+
+def test_every_state_goes_on_or_ends(states: dict[str, dict[str, Any]]) -> None:
+    for name, state in states.items():
+        ends = state.get("End") is True or state["Type"] in ("Succeed", "Fail")
+        goes_on = "Default" in state if state["Type"] == "Choice" else "Next" in state
+        assert ends != goes_on, name
+
+
+def test_every_task_is_tried_again_and_then_left_to_the_sweep(states: dict[str, dict[str, Any]]) -> None:
+    tasks = {name: state for name, state in states.items() if state["Type"] == "Task"}
+    assert set(tasks) == {"Check", "Report"}
+    for name, task in tasks.items():
+        assert all(one["MaxAttempts"] > 1 and one["BackoffRate"] > 1 for one in task["Retry"]), name
+        assert task["Catch"] == [{"ErrorEquals": ["States.ALL"], "Next": "LeftToTheSweep"}], name
+
+
+def test_the_loop_ends_some_time(states: dict[str, dict[str, Any]]) -> None:
+    conditions = [choice["Condition"] for choice in states["HasEnded"]["Choices"]]
+    assert any("PollMaxCount" in condition for condition in conditions)
+    assert "polls + 1" in states["Check"]["Assign"]["polls"]
+
+
+def test_the_loop_is_given_all_it_names(raw: dict[str, Any]) -> None:
+    text = POLL.read_text(encoding="utf-8")
+    properties = raw["Resources"]["PollStateMachine"]["Properties"]
+    assert ROOT / properties["DefinitionUri"] == POLL
+    assert set(re.findall(r"\$\{(\w+)\}", text)) == set(properties["DefinitionSubstitutions"])
+
+
+# ---- the tests above can fail
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "check"),
+    [
+        ("*", "x", test_no_right_is_for_all_actions_or_for_a_whole_service),
+        ("s3:*", "x", test_no_right_is_for_all_actions_or_for_a_whole_service),
+        ("s3:Get*", "x", test_no_right_is_for_all_actions_or_for_a_whole_service),
+        ("s3:GetObject", "*", test_no_right_is_for_all_resources_where_resources_can_be_named),
+        ("sqs:SendMessage", "arn:aws:sqs:*:*:*", test_every_named_resource_ends_where_it_should),
+    ],
+)
+def test_a_right_too_wide_is_seen(
+    raw: dict[str, Any], action: str, resource: str, check: Callable[[dict[str, Any]], None]
+) -> None:
+    worse = copy.deepcopy(raw)
+    document = worse["Resources"]["SubmitRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+    document["Statement"].append({"Effect": "Allow", "Action": action, "Resource": resource})
+    with pytest.raises(AssertionError):
+        check(worse)
