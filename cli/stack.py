@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import boto3
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 
 class StackNotFound(Exception):
@@ -25,6 +25,9 @@ class Stack:
             described = boto3.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
         except ClientError as error:
             message = f"There is no stack {name!r} in this account and region: {error.response['Error']['Message']}"
+            raise StackNotFound(message) from error
+        except BotoCoreError as error:  # no region, no credentials, nobody there
+            message = f"AWS cannot be asked for the stack {name!r}: {error} Is the stack up (make local), its env sourced?"
             raise StackNotFound(message) from error
         outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
         return cls(name, outputs)
