@@ -7,7 +7,6 @@ environment; ASSEMBLYAI_BASE_URL and ASSEMBLYAI_API_KEY then name their provider
 
 import json
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +21,8 @@ import requests
 
 from cli import recordings
 from cli.stack import Stack
-from local.stack import DEFAULT_STACK_NAME, Local
+from local.stack import DEFAULT_STACK_NAME
+from tests.running_system import running, say
 
 WAIT_SECONDS = 120
 WRONG_KEY = "no-key-of-this-provider"
@@ -62,49 +62,34 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
             folder=None,
         )
         return
-    local = Local.at(tmp_path_factory.mktemp("local"))
-
-    def say(text: str) -> None:
-        print(text, file=sys.stderr)  # noqa: T201  shown by pytest where the set-up fails
-
-    with pytest.MonkeyPatch.context() as patch:
-        try:
-            local.start(say)
-            for name, value in local.client_environment().items():
-                patch.setenv(name, value)
-            for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
-                patch.delenv(name, raising=False)
-            boto3.setup_default_session()
-            local.build(say)
-            # The first deployment creates the bucket that the others put their code into.
-            local.deploy(say, DEFAULT_STACK_NAME)
-            existing = f"e2e-existing-{uuid4().hex[:12]}"  # without versions, unlike a created one
-            s3 = boto3.client("s3")
-            s3.create_bucket(Bucket=existing)
-            s3.put_bucket_notification_configuration(
-                Bucket=existing, NotificationConfiguration={"EventBridgeConfiguration": {}}
-            )
-            others: dict[str, dict[str, str]] = {
-                "e2e-poll": {
-                    "CompletionMode": "poll",
-                    "AudioTransfer": "upload",
-                    "ExistingMediaBucketName": existing,
-                },
-                "e2e-wrong-key": {"AssemblyAIApiKey": WRONG_KEY},
-            }
-            with ThreadPoolExecutor() as pool:
-                list(pool.map(lambda name: local.deploy(say, name, others[name]), others))
-            yield System(
-                webhook=DEFAULT_STACK_NAME,
-                poll="e2e-poll",
-                wrong_key="e2e-wrong-key",
-                provider_url=local.engine_url,
-                provider_key=local.engine_key,
-                folder=local.folder,
-            )
-        finally:
-            local.stop(say)
-            boto3.setup_default_session()
+    with running(tmp_path_factory.mktemp("local")) as local:
+        local.build(say)
+        # The first deployment creates the bucket that the others put their code into.
+        local.deploy(say, DEFAULT_STACK_NAME)
+        existing = f"e2e-existing-{uuid4().hex[:12]}"  # without versions, unlike a created one
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket=existing)
+        s3.put_bucket_notification_configuration(
+            Bucket=existing, NotificationConfiguration={"EventBridgeConfiguration": {}}
+        )
+        others: dict[str, dict[str, str]] = {
+            "e2e-poll": {
+                "CompletionMode": "poll",
+                "AudioTransfer": "upload",
+                "ExistingMediaBucketName": existing,
+            },
+            "e2e-wrong-key": {"AssemblyAIApiKey": WRONG_KEY},
+        }
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda name: local.deploy(say, name, others[name]), others))
+        yield System(
+            webhook=DEFAULT_STACK_NAME,
+            poll="e2e-poll",
+            wrong_key="e2e-wrong-key",
+            provider_url=local.engine_url,
+            provider_key=local.engine_key,
+            folder=local.folder,
+        )
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """A local AWS and an engine for the integration tests, with the template's tables but no deployment."""
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import uuid4
@@ -10,27 +9,13 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from local.stack import PROJECT, Local
+from tests.running_system import running
 
 
 @pytest.fixture(scope="session")
 def local_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
-    local = Local.at(tmp_path_factory.mktemp("local"))
-
-    def say(text: str) -> None:
-        print(text, file=sys.stderr)  # noqa: T201  shown by pytest where the set-up fails
-
-    with pytest.MonkeyPatch.context() as patch:
-        try:
-            local.start(say)
-            for name, value in local.client_environment().items():
-                patch.setenv(name, value)
-            for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
-                patch.delenv(name, raising=False)
-            boto3.setup_default_session()
-            yield local
-        finally:
-            local.stop(say)
-            boto3.setup_default_session()
+    with running(tmp_path_factory.mktemp("local")) as local:
+        yield local
 
 
 @dataclass(frozen=True)

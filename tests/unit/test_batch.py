@@ -1,7 +1,6 @@
 """A batch from SQS: every record stands for itself."""
 
 import io
-import itertools
 import json
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,30 +10,13 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from audio_highlights.batch import answer_batch, receive_count, wait_seconds
 from audio_highlights.errors import ProviderUnavailable, RecordingInWork
-from audio_highlights.observability import function_logger
 from tests.fakes import FakeQueue
 from tests.unit.functions import Context, lines
 
 if TYPE_CHECKING:
-    import logging
-
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 CONTEXT = cast("LambdaContext", Context())
-_services = itertools.count(1)
-
-
-@pytest.fixture
-def output() -> io.StringIO:
-    return io.StringIO()
-
-
-@pytest.fixture
-def logger(output: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> Logger:
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", f"batch-{next(_services)}")
-    logger = function_logger()
-    cast("logging.StreamHandler[io.StringIO]", logger.handlers[0]).setStream(output)
-    return logger
 
 
 def record(number: int, body: object, receives: int = 1) -> dict[str, Any]:

@@ -1,9 +1,7 @@
 """Log lines: one JSON object each, and nothing in them that opens a door."""
 
 import io
-import itertools
 import json
-from typing import TYPE_CHECKING, cast
 
 import pytest
 from aws_lambda_powertools import Logger
@@ -11,29 +9,11 @@ from aws_lambda_powertools import Logger
 from audio_highlights.config import variable
 from audio_highlights.errors import ProviderUnavailable, TranscriptNotReady
 from audio_highlights.models import Upload
-from audio_highlights.observability import function_logger
 from audio_highlights.workflow import binding
 from tests.fakes import SECRET, FakeQueue, World
 from tests.unit.functions import Context, event, lines, load
 
-if TYPE_CHECKING:
-    import logging
-
 SIGNED = "https://recordings.s3.amazonaws.com/calls/a.wav?versionId=v1&X-Amz-Signature=verysecret"
-_services = itertools.count(1)
-
-
-@pytest.fixture
-def output() -> io.StringIO:
-    return io.StringIO()
-
-
-@pytest.fixture
-def logger(output: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> Logger:
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", f"logging-{next(_services)}")
-    logger = function_logger()
-    cast("logging.StreamHandler[io.StringIO]", logger.handlers[0]).setStream(output)
-    return logger
 
 
 def test_a_line_has_level_service_utc_time_and_what_was_appended(logger: Logger, output: io.StringIO) -> None:
@@ -41,7 +21,7 @@ def test_a_line_has_level_service_utc_time_and_what_was_appended(logger: Logger,
     logger.info("submitted", reason="new")
     [line] = lines(output.getvalue())
     assert (line["level"], line["message"], line["recording_id"], line["reason"]) == ("INFO", "submitted", "r1", "new")
-    assert line["service"].startswith("logging-")
+    assert line["service"].startswith("test-")
     assert line["timestamp"].endswith("+0000")
 
 

@@ -1,0 +1,34 @@
+"""A local AWS and an engine of a test run's own, with the environment of its clients."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import boto3
+import pytest
+
+from local.stack import Local
+
+
+def say(text: str) -> None:
+    """Shown by pytest where a set-up fails."""
+    print(text, file=sys.stderr)  # noqa: T201
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Local]:
+    """Start both in the folder, point boto3 and AssemblyAI's SDKs at them, stop both in the end."""
+    local = Local.at(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        try:
+            local.start(say)
+            for name, value in local.client_environment().items():
+                patch.setenv(name, value)
+            for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+                patch.delenv(name, raising=False)
+            boto3.setup_default_session()  # the former one may remember other credentials
+            yield local
+        finally:
+            local.stop(say)
+            boto3.setup_default_session()
