@@ -7,6 +7,7 @@ PYTHON := .venv/bin/python
 BIN := $(CURDIR)/.venv/bin
 
 export UV
+export FILE
 export PYTHONPATH := layers/shared:.
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
@@ -27,9 +28,9 @@ local-down: install ## Stop what `make local` or `make demo` started
 	@$(PYTHON) -m local down
 
 upload: install ## Upload FILE=... to the local stack (or the one of your environment) and follow it
-	@test -n "$(FILE)" || { echo "Say which file: make upload FILE=path/to/recording.mp3"; exit 2; }
+	@test -n "$$FILE" || { echo "Say which file: make upload FILE=path/to/recording.mp3"; exit 2; }
 	@if [ -z "$$AWS_ENDPOINT_URL$$STACK_NAME" ] && [ -f .local/env ]; then . ./.local/env; fi; \
-		$(PYTHON) -m cli upload "$(FILE)"
+		$(PYTHON) -m cli upload "$$FILE"
 
 test: install ## All tests: unit, integration, and end to end on a local stack of their own
 	@$(PYTHON) -m pytest

@@ -31,10 +31,12 @@ def upload(
         stack = Stack.named(stack_name)
         row = upload_and_follow(console, stack, path, key or path.name, timeout)
     except (StackNotFound, TimeoutError) as trouble:
-        console.print(f"[red]{trouble}[/]")
+        console.print(str(trouble), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
     if row["status"] != "completed":
-        console.print(f"[red]{row['status']}[/]: {row.get('reason')}", highlight=False)
+        console.print(
+            f"{row['status']}: {row.get('reason')}", style="red", markup=False, highlight=False, soft_wrap=True
+        )
         raise typer.Exit(1)
     console.print(highlights_view(row, recordings.highlights(stack, row["recording_id"])))
 

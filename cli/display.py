@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
+from rich.markup import escape
 from rich.measure import Measurement
 from rich.progress import Progress
 from rich.table import Table
@@ -25,11 +26,10 @@ def upload_and_follow(console: Console, stack: Stack, path: Path, key: str, time
     """Upload the file and show its way until its row has ended; returns the row."""
     started = time.monotonic()
     with Progress(console=console, transient=True) as bar:
-        task = bar.add_task(f"uploading {path.name}", total=path.stat().st_size)
+        task = bar.add_task(f"uploading {escape(path.name)}", total=path.stat().st_size)
         uploaded = recordings.upload(stack, path, key, lambda step: bar.advance(task, step))
-    console.print(
-        f"Uploaded to [bold]{uploaded.name}[/], recording {uploaded.recording_id}.", highlight=False, soft_wrap=True
-    )
+    said = f"Uploaded to {uploaded.name}, recording {uploaded.recording_id}."
+    console.print(said, markup=False, highlight=False, soft_wrap=True)
     last: dict[str, Any] = {}
     stages = _Stages(started)
     with Live(stages, console=console, refresh_per_second=8, transient=console.is_terminal) as live:
@@ -37,8 +37,8 @@ def upload_and_follow(console: Console, stack: Stack, path: Path, key: str, time
             stages.now(row["status"] if row else None)
             last = row or last
             live.refresh()
-    if console.is_terminal:
-        console.print(stages)
+    # On a terminal the live line is gone now; elsewhere it lacks its end.
+    console.print(stages if console.is_terminal else "")
     return last
 
 

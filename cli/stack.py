@@ -27,7 +27,9 @@ class Stack:
             message = f"There is no stack {name!r} in this account and region: {error.response['Error']['Message']}"
             raise StackNotFound(message) from error
         except BotoCoreError as error:  # no region, no credentials, nobody there
-            message = f"AWS cannot be asked for the stack {name!r}: {error} Is the stack up (make local), its env sourced?"
+            message = (
+                f"AWS cannot be asked for the stack {name!r}: {error} Is the stack up (make local), its env sourced?"
+            )
             raise StackNotFound(message) from error
         outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
         return cls(name, outputs)

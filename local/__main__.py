@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from cli import recordings
 from cli.display import highlights_view, upload_and_follow
@@ -20,8 +21,8 @@ app = typer.Typer(add_completion=False, help=__doc__, no_args_is_help=True)
 console = Console()
 
 Folder = Annotated[Path, typer.Option(help="Where its files live.")]
-AwsPort = Annotated[int, typer.Option(envvar="LOCAL_AWS_PORT", help="0 takes any free one.")]
-EnginePort = Annotated[int, typer.Option(envvar="LOCAL_ENGINE_PORT", help="0 takes any free one.")]
+AwsPort = Annotated[int, typer.Option(envvar="LOCAL_AWS_PORT", min=0, max=65535, help="0 takes any free one.")]
+EnginePort = Annotated[int, typer.Option(envvar="LOCAL_ENGINE_PORT", min=0, max=65535, help="0 takes any free one.")]
 Parameter = Annotated[list[str] | None, typer.Option(help="Name=Value of a template parameter.")]
 
 
@@ -81,6 +82,9 @@ def demo(folder: Folder = PROJECT / ".local", aws_port: AwsPort = 0, engine_port
 
 
 def _up(folder: Path, aws_port: int, engine_port: int, parameters: list[str] | None) -> Stack:
+    if wrong := [pair for pair in parameters or [] if "=" not in pair]:
+        message = f"{wrong[0]} is not Name=Value."
+        raise typer.BadParameter(message, param_hint="--parameter")
     local = Local.at(folder)
     running = local.is_running()
     try:
@@ -104,11 +108,11 @@ def _up(folder: Path, aws_port: int, engine_port: int, parameters: list[str] | N
 
 
 def _step(text: str) -> None:
-    console.print(f"[green]›[/] {text}", highlight=False, soft_wrap=True)
+    console.print("[green]›[/]", escape(text), highlight=False, soft_wrap=True)
 
 
 def _stop_with(text: str) -> typer.Exit:
-    console.print(f"[red]{text}[/]", highlight=False, soft_wrap=True)
+    console.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(1)
 
 

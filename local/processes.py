@@ -72,10 +72,13 @@ class Background:
 def wait_until(ready: Callable[[], bool], process: Background, what: str, log: Path, timeout_seconds: float) -> None:
     """Wait until `ready()`; StartFailed, with the end of the log, where the process ends or takes too long."""
     deadline = time.monotonic() + timeout_seconds
-    while not ready():
-        if not process.is_running():
+    while True:
+        answers = ready()
+        if not process.is_running():  # then the answer is somebody else's
             message = f"{what} ended at its start. The end of {log}:\n{tail(log)}"
             raise StartFailed(message)
+        if answers:
+            return
         if time.monotonic() > deadline:
             message = f"{what} was not ready after {timeout_seconds:.0f} s. The end of {log}:\n{tail(log)}"
             raise StartFailed(message)

@@ -4,6 +4,7 @@ Everything that runs or is written lives under one folder (`.local` by default),
 side and each stops exactly what it started.
 """
 
+import contextlib
 import json
 import os
 import secrets
@@ -17,6 +18,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
+
+from samtranslator.yaml_helper import yaml_parse
 
 from local.processes import Background, StartFailed, free_port, tail, wait_until
 
@@ -85,22 +88,33 @@ class Local:
         return bool(self.aws and self.aws.is_running() and self.engine and self.engine.is_running())
 
     def start(self, say: Say, aws_port: int = 0, engine_port: int = 0) -> None:
-        """Start what is not running. Where that fails, what this call started is stopped again."""
+        """Start what is not running; what runs keeps its port and its data. Where that fails, it is undone."""
         if self.is_running():
             say(f"Already running: the local AWS on {self.aws_url}, the engine on {self.engine_url}.")
             return
         require_tools()
-        self.stop(say)  # one of the two may have gone on without the other
-        # Both first: a busy port is said before anything runs.
-        self.aws_port, engine_port = free_port(aws_port), free_port(engine_port)
+        if aws_port and aws_port == engine_port:
+            message = f"The local AWS and the engine cannot both have port {aws_port}. Choose two, or 0 for any."
+            raise StartFailed(message)
+        aws_was_running = bool(self.aws and self.aws.is_running())
+        engine_was_running = bool(self.engine and self.engine.is_running())
+        # Ports first: a busy one is said before anything runs. One that died comes back where it was, if it can.
+        if not aws_was_running:
+            self.aws_port = _port(aws_port, self.aws_port)
+        if not engine_was_running:
+            self.engine_port = _port(engine_port, self.engine_port)
         try:
-            self._start_aws()
-            say(f"The local AWS is up on {self.aws_url}.")
-            self.engine_key = secrets.token_hex(16)
-            self._start_engine(engine_port)
-            say(f"The engine, an AssemblyAI on this machine, is up on {self.engine_url}.")
+            if not aws_was_running:
+                self._start_aws()
+                say(f"The local AWS is up on {self.aws_url}.")
+            if not engine_was_running:
+                self._start_engine()
+                say(f"The engine, an AssemblyAI on this machine, is up on {self.engine_url}.")
         except BaseException:
-            self.stop(say)
+            if not engine_was_running:
+                self._stop_engine(say)
+            if not aws_was_running:
+                self._stop_aws(say)
             raise
 
     def _start_aws(self) -> None:
@@ -128,35 +142,46 @@ class Local:
         self._save()  # now, so that `down` knows of it whatever happens next
         wait_until(lambda: _answers(f"{self.aws_url}/_ministack/ready"), self.aws, "The local AWS", log, 60)
 
-    def _start_engine(self, port: int) -> None:
+    def _start_engine(self) -> None:
         home = self.folder / "engine"
-        shutil.rmtree(home, ignore_errors=True)
-        home.mkdir(parents=True)
+        home.mkdir(parents=True, exist_ok=True)
         log = home / "log.txt"
+        self.engine_key = self.engine_key or secrets.token_hex(16)
         command = [
             sys.executable,
             "-m",
             "local.engine",
             "--port",
-            str(port),
+            str(self.engine_port),
             "--data-dir",
             str(home / "data"),
         ]
         environment = {**os.environ, "PYTHONPATH": str(PROJECT), "ASSEMBLYAI_API_KEY": self.engine_key}
-        self.engine, self.engine_port = Background.start(command, environment, log), port
+        self.engine = Background.start(command, environment, log)
         self._save()
         wait_until(lambda: _answers(f"{self.engine_url}/health"), self.engine, "The engine", log, 60)
 
     def stop(self, say: Say) -> None:
-        """Stop what was started from this folder, nothing else."""
-        for name, process in (("engine", self.engine), ("local AWS", self.aws)):
-            if process and process.is_running():
-                process.stop()
-                say(f"Stopped the {name} (pid {process.pid}).")
-        self.engine = self.aws = None
-        self._state_file.unlink(missing_ok=True)
-        self.env_file.unlink(missing_ok=True)
+        """Stop what was started from this folder, nothing else, and forget its data."""
+        self._stop_engine(say)
+        self._stop_aws(say)
+
+    def _stop_engine(self, say: Say) -> None:
+        if self.engine and self.engine.is_running():
+            self.engine.stop()
+            say(f"Stopped the engine (pid {self.engine.pid}).")
+        self.engine, self.engine_port, self.engine_key = None, 0, ""
+        shutil.rmtree(self.folder / "engine" / "data", ignore_errors=True)
+        self._save()
+
+    def _stop_aws(self, say: Say) -> None:
+        if self.aws and self.aws.is_running():
+            self.aws.stop()
+            say(f"Stopped the local AWS (pid {self.aws.pid}).")
+        self.aws, self.aws_port = None, 0
         shutil.rmtree(self.folder / "aws" / "tmp", ignore_errors=True)
+        self.env_file.unlink(missing_ok=True)
+        self._save()
 
     def client_environment(self) -> dict[str, str]:
         """What any AWS client and AssemblyAI's SDKs need to use this pair."""
@@ -186,20 +211,19 @@ class Local:
         self, say: Say, stack_name: str = DEFAULT_STACK_NAME, parameters: Mapping[str, str] | None = None
     ) -> None:
         """Sam deploy what was built, as the samconfig environment `local`."""
-        values = {
-            "AssemblyAIApiKey": self.engine_key,
-            "AssemblyAIBaseUrl": self.engine_url,
-            **_LOCAL_PARAMETERS,
-            **(parameters or {}),
-        }
+        template = self.folder / "build" / "template.yaml"
+        described = yaml_parse(template.read_text())["Parameters"]
+        # All of them: sam would keep an earlier deployment's value of one that is not named.
+        values = {name: str(one["Default"]) for name, one in described.items()}
+        values |= {"AssemblyAIApiKey": self.engine_key, "AssemblyAIBaseUrl": self.engine_url, **_LOCAL_PARAMETERS}
+        values |= parameters or {}
         say(f"sam deploy {stack_name} ...")
-        overrides = [f"{name}={value}" for name, value in values.items()]
-        template = str(self.folder / "build" / "template.yaml")
+        overrides = [f'{name}="{value}"' for name, value in values.items()]  # quoted, a value may be empty
         self._sam(
             f"sam-deploy-{stack_name}.log",
             "deploy",
             "--template-file",
-            template,
+            str(template),
             "--stack-name",
             stack_name,
             "--parameter-overrides",
@@ -252,6 +276,9 @@ class Local:
         return variables
 
     def _save(self) -> None:
+        if self.aws is None and self.engine is None:
+            self._state_file.unlink(missing_ok=True)
+            return
         state: dict[str, Any] = {
             "aws_port": self.aws_port,
             "engine_port": self.engine_port,
@@ -260,6 +287,14 @@ class Local:
             "engine": asdict(self.engine) if self.engine else None,
         }
         _write_private(self._state_file, json.dumps(state))
+
+
+def _port(wanted: int, former: int) -> int:
+    """The wanted port; else the one that it had before if that is free, else any."""
+    if not wanted and former:
+        with contextlib.suppress(StartFailed):
+            return free_port(former)
+    return free_port(wanted)
 
 
 def require_tools() -> None:

@@ -422,12 +422,18 @@ class FakeQueue:
 
     sent: list[dict[str, Any]] = field(default_factory=list)
     hidden: list[tuple[str, int]] = field(default_factory=list)
+    buried: list[str] = field(default_factory=list)
     trouble: Exception | None = None
 
     def send(self, body: Mapping[str, Any]) -> None:
         if self.trouble:
             raise self.trouble
         self.sent.append(dict(body))
+
+    def bury(self, text: str) -> None:
+        if self.trouble:
+            raise self.trouble
+        self.buried.append(text)
 
     def show_again(self, receipt_handle: str, seconds: int) -> None:
         if self.trouble:

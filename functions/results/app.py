@@ -1,7 +1,8 @@
 """results: a transcript that has ended becomes rows, files and an event.
 
 Trigger: ResultsQueue, {"recording_id", "attempt", "transcript_id"}; one failing record does not touch its neighbours.
-Environment: API_KEY_SECRET_ARN, ASSEMBLYAI_BASE_URL, HIGHLIGHTS_TABLE, QUEUE_URL, RECORDINGS_TABLE, RESULTS_BUCKET.
+Environment: API_KEY_SECRET_ARN, ASSEMBLYAI_BASE_URL, DEAD_LETTER_QUEUE_URL, HIGHLIGHTS_TABLE, QUEUE_URL,
+RECORDINGS_TABLE, RESULTS_BUCKET.
 """
 
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from audio_highlights.assemblyai import AssemblyAI
-from audio_highlights.batch import answer_batch, receive_count
+from audio_highlights.batch import answer_batch, json_body, receive_count
 from audio_highlights.config import variable
 from audio_highlights.models import Finished
 from audio_highlights.observability import function_logger
@@ -20,7 +21,7 @@ from audio_highlights.workflow import Deliverer
 
 logger = function_logger()
 secrets = Secrets()
-queue = Queue(variable("QUEUE_URL"))
+queue = Queue(variable("QUEUE_URL"), variable("DEAD_LETTER_QUEUE_URL"))
 deliverer = Deliverer(
     ledger=Ledger(variable("RECORDINGS_TABLE"), variable("HIGHLIGHTS_TABLE"), lambda: datetime.now(UTC)),
     provider=AssemblyAI(
@@ -40,7 +41,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def deliver_one(record: SQSRecord) -> None:
     """Deliver one transcript."""
-    finished = Finished.from_body(record.json_body)
+    finished = Finished.from_body(json_body(record))
     logger.append_keys(**finished.body())
     outcome, reason = deliverer.deliver(finished, redelivered=receive_count(record) > 1)
     logger.info(outcome, reason=reason)

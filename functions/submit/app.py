@@ -1,9 +1,9 @@
 """submit: an upload becomes a transcript that AssemblyAI works on.
 
 Trigger: SubmitQueue, EventBridge's "Object Created" events of the media bucket; one failing record does not touch
-its neighbours. Environment: API_KEY_SECRET_ARN, ASSEMBLYAI_BASE_URL, AUDIO_TRANSFER, HIGHLIGHTS_TABLE,
-LEASE_SECONDS, OVERDUE_MINUTES, QUEUE_URL, RECORDINGS_TABLE, SIGNER_ROLE_ARN, SPEECH_MODELS, WEBHOOK_SECRET_ARN;
-WEBHOOK_URL in webhook mode, STATE_MACHINE_ARN in poll mode.
+its neighbours. Environment: API_KEY_SECRET_ARN, ASSEMBLYAI_BASE_URL, AUDIO_TRANSFER, DEAD_LETTER_QUEUE_URL,
+HIGHLIGHTS_TABLE, LEASE_SECONDS, OVERDUE_MINUTES, QUEUE_URL, RECORDINGS_TABLE, SIGNER_ROLE_ARN, SPEECH_MODELS,
+WEBHOOK_SECRET_ARN; WEBHOOK_URL in webhook mode, STATE_MACHINE_ARN in poll mode.
 """
 
 import os
@@ -14,7 +14,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from audio_highlights.assemblyai import AssemblyAI
-from audio_highlights.batch import answer_batch, receive_count
+from audio_highlights.batch import answer_batch, json_body, receive_count
 from audio_highlights.config import SubmitSettings, variable
 from audio_highlights.models import Upload
 from audio_highlights.observability import function_logger
@@ -23,7 +23,7 @@ from audio_highlights.workflow import Submitter
 
 logger = function_logger()
 secrets = Secrets()
-queue = Queue(variable("QUEUE_URL"))
+queue = Queue(variable("QUEUE_URL"), variable("DEAD_LETTER_QUEUE_URL"))
 state_machine_arn = os.environ.get("STATE_MACHINE_ARN")
 submitter = Submitter(
     ledger=Ledger(variable("RECORDINGS_TABLE"), variable("HIGHLIGHTS_TABLE"), lambda: datetime.now(UTC)),
@@ -47,7 +47,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def submit_one(record: SQSRecord) -> None:
     """Submit one recording."""
-    upload = Upload.from_event(record.json_body)
+    upload = Upload.from_event(json_body(record))
     logger.append_keys(bucket=upload.bucket, key=upload.key)
     sighting = submitter.look(upload)
     logger.append_keys(recording_id=sighting.upload.recording_id)

@@ -12,6 +12,7 @@ import boto3
 import pytest
 import requests
 
+from audio_highlights.models import Upload
 from cli import recordings
 from cli.stack import Stack
 from local.stack import PROJECT
@@ -153,6 +154,35 @@ def test_a_wrong_api_key_says_so_keeps_the_message_and_heals_without_a_new_uploa
     assert_complete(stack, rows[-1])
     assert "reason" not in rows[-1]
     assert len(paid_for(system, uploaded.key.split("/", maxsplit=1)[0])) == 1
+
+
+def test_a_message_that_nobody_can_read_is_a_dead_letter_at_once(stack: Stack) -> None:
+    sqs, dead_letters = boto3.client("sqs"), stack.outputs["SubmitDeadLetterQueueUrl"]
+    poison = f"no event {uuid4().hex}"
+    sqs.send_message(QueueUrl=stack.outputs["SubmitQueueUrl"], MessageBody=poison)
+
+    def buried() -> str | None:
+        for message in sqs.receive_message(QueueUrl=dead_letters, WaitTimeSeconds=1).get("Messages", []):
+            sqs.delete_message(QueueUrl=dead_letters, ReceiptHandle=message["ReceiptHandle"])
+            return message["Body"]
+        return None
+
+    assert wait_for(buried, "the dead letter") == poison
+    wait_for(lambda: is_drained(stack.outputs["SubmitQueueUrl"]), "the submit queue to drain")
+
+
+def test_a_key_overwritten_at_once_is_two_recordings(system: System, stack: Stack) -> None:
+    key = f"{uuid4().hex}/refund"
+    uploads = []
+    for file in (SPEECH, SPEECH.with_suffix(".mp4")):
+        body = file.read_bytes()
+        put = boto3.client("s3").put_object(Bucket=stack.media_bucket, Key=key, Body=body)
+        uploads.append(Upload(stack.media_bucket, key, put["VersionId"], put["ETag"].strip('"'), len(body)))
+    for upload in uploads:
+        rows = list(recordings.follow(stack, upload.recording_id, 120))
+        assert rows[-1] is not None
+        assert_complete(stack, rows[-1])
+    assert len(paid_for(system, key)) == 2
 
 
 def test_no_queue_holds_poison_and_no_log_a_secret(system: System, stack: Stack) -> None:

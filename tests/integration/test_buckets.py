@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import replace
 
 import boto3
 import pytest
@@ -63,6 +64,26 @@ def test_a_deleted_object_is_unusable_with_a_reason(media: Media, versioned_buck
         media.look(upload)
     with pytest.raises(RecordingUnusable, match="was deleted"):
         media.look(Upload(bucket, "never", None, "e", 3))
+
+
+def test_an_event_without_a_version_finds_its_own_content_behind_a_newer_one(
+    media: Media, versioned_bucket: str
+) -> None:
+    first = put(versioned_bucket, b"first")
+    put(versioned_bucket, b"second")
+    stored, head = media.look(replace(first, version_id=None))
+    assert (head, stored.version_id, stored.etag) == (b"first", first.version_id, first.etag)
+    boto3.client("s3").delete_object(Bucket=versioned_bucket, Key=KEY)  # a marker; the versions stay
+    assert media.look(replace(first, version_id=None))[0].version_id == first.version_id
+    with pytest.raises(RecordingUnusable, match="was deleted"):
+        media.look(replace(first, version_id=None, etag="0" * 32))
+
+
+def test_an_object_overwritten_by_an_empty_one_is_seen_as_that(media: Media, bucket: str) -> None:
+    first = put(bucket, b"first")
+    empty = put(bucket, b"")
+    stored, head = media.look(first)
+    assert (stored.etag, stored.size_bytes, head) == (empty.etag, 0, b"")
 
 
 def test_a_presigned_url_opens_that_version_for_a_get_and_nothing_else(media: Media, versioned_bucket: str) -> None:

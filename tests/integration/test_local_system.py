@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import requests
 
 from local.processes import Background, StartFailed
 from local.stack import PROJECT, Local
@@ -45,6 +46,18 @@ def test_a_busy_port_is_one_sentence_and_leaves_nothing_running(tmp_path: Path, 
     ]
 
 
+def test_one_port_for_both_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StartFailed, match="cannot both have port 45678"):
+        Local.at(tmp_path).start(print, 45678, 45678)
+
+
+@pytest.mark.parametrize("arguments", [["--parameter", "CompletionMode"], ["--aws-port", "99999"]])
+def test_a_wrong_argument_is_a_usage_error(tmp_path: Path, arguments: list[str]) -> None:
+    said = local("up", "--folder", str(tmp_path), *arguments)
+    assert said.returncode == 2
+    assert "Traceback" not in said.stderr
+
+
 def test_a_missing_tool_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("local.stack.MINISTACK", tmp_path / "ministack")
     with pytest.raises(StartFailed, match="ministack is not installed in this project: run `make install`"):
@@ -52,7 +65,7 @@ def test_a_missing_tool_is_one_sentence(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_start_that_fails_half_way_stops_what_it_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(self: Local, port: int) -> None:
+    def broken(self: Local) -> None:
         message = "The engine ended at its start."
         raise StartFailed(message)
 
@@ -83,6 +96,29 @@ def test_a_later_run_knows_what_runs_and_stops_exactly_that(tmp_path: Path) -> N
         assert stranger.poll() is None
     finally:
         stranger.communicate(b"\n")
+
+
+def test_an_engine_that_died_comes_back_with_its_port_key_and_transcripts_and_the_aws_stays(tmp_path: Path) -> None:
+    system = Local.at(tmp_path)
+    try:
+        system.start(print)
+        assert system.engine
+        aws, port, key = system.aws, system.engine_port, system.engine_key
+        created = requests.post(
+            f"{system.engine_url}/v2/transcript",
+            json={"audio_url": "http://127.0.0.1:1/gone.mp3"},
+            headers={"Authorization": key},
+            timeout=10,
+        ).json()
+        system.engine.stop()
+        again = Local.at(tmp_path)
+        assert not again.is_running()
+        again.start(print)
+        assert (again.aws, again.engine_port, again.engine_key) == (aws, port, key)
+        url = f"{again.engine_url}/v2/transcript/{created['id']}"
+        assert requests.get(url, headers={"Authorization": key}, timeout=10).status_code == 200
+    finally:
+        Local.at(tmp_path).stop(print)
 
 
 def test_a_process_that_took_the_pid_is_not_ours(tmp_path: Path) -> None:

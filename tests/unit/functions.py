@@ -16,6 +16,7 @@ ENVIRONMENT = {
     "WEBHOOK_SECRET_ARN": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:webhook",
     "ASSEMBLYAI_BASE_URL": "https://api.example.com",
     "AUDIO_TRANSFER": "presigned-url",
+    "DEAD_LETTER_QUEUE_URL": "https://sqs.example.com/dead-letters",
     "HIGHLIGHTS_TABLE": "highlights",
     "LEASE_SECONDS": "120",
     "OVERDUE_MINUTES": "15",

@@ -8,7 +8,7 @@ import pytest
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from audio_highlights.batch import answer_batch, receive_count, wait_seconds
+from audio_highlights.batch import answer_batch, json_body, receive_count, wait_seconds
 from audio_highlights.errors import ProviderUnavailable, RecordingInWork
 from tests.fakes import FakeQueue
 from tests.unit.functions import Context, lines
@@ -69,6 +69,26 @@ def test_a_batch_of_which_all_fails_is_answered_record_by_record(logger: Logger)
 def test_a_body_that_is_not_json_is_only_its_own_trouble(logger: Logger) -> None:
     event = {"Records": [{**record(1, ""), "body": "not JSON"}, record(2, "good")]}
     assert failed(answer_batch(event, CONTEXT, poisonous, logger, FakeQueue())) == ["m1"]
+
+
+@pytest.mark.parametrize("body", ["", "{", "[" * 100_000, "no JSON"])
+def test_what_no_retry_can_cure_is_a_dead_letter_at_once_and_an_error_in_the_log(
+    logger: Logger, output: io.StringIO, body: str
+) -> None:
+    queue = FakeQueue()
+    event = {"Records": [{**record(1, "good"), "body": body}, record(2, "good")]}
+    handled: list[object] = []
+    answer = answer_batch(event, CONTEXT, lambda one: handled.append(json_body(one)), logger, queue)
+    assert failed(answer) == []
+    assert (queue.buried, queue.hidden, handled) == ([body], [], ["good"])
+    [line] = lines(output.getvalue())
+    assert (line["level"], line["message"], line["message_id"]) == ("ERROR", "This message is not JSON.", "m1")
+
+
+def test_what_cannot_be_buried_comes_again(logger: Logger) -> None:
+    event = {"Records": [{**record(1, "good"), "body": "no JSON"}]}
+    queue = FakeQueue(trouble=OSError("the queue is down"))
+    assert failed(answer_batch(event, CONTEXT, lambda one: str(json_body(one)) and None, logger, queue)) == ["m1"]
 
 
 def test_the_next_batch_knows_nothing_of_the_last(logger: Logger) -> None:

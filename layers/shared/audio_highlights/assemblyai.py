@@ -26,6 +26,7 @@ _CONNECT_SECONDS = 5
 _READ_SECONDS = 30
 _UPLOAD_READ_SECONDS = 300  # the answer comes only when the whole body has been stored
 _TRANSCRIPT = ("id", "status")
+_DELETED = "http://deleted_by_user"  # the audio_url of a transcript that was deleted
 _PAGE = 200  # the most that one page of the list may hold
 
 # Statuses that a retry can cure. 403 is not among them: "Cannot access uploaded file" stays so.
@@ -51,17 +52,18 @@ class AssemblyAI:
 
     def get(self, transcript_id: str) -> Transcript:
         """GET /v2/transcript/{id}. Raises TranscriptNotFound for an unknown id."""
+        lost = f"AssemblyAI does not know transcript {transcript_id}: it was deleted, or made by another account."
         try:
             path = f"/v2/transcript/{quote(transcript_id, safe='')}"
-            return Transcript(self._call("GET", path, needs=_TRANSCRIPT))
+            transcript = Transcript(self._call("GET", path, needs=_TRANSCRIPT))
         except RequestRefused as refusal:
             # Documented as 400 by the guides and as 404 by the specification: the text is what both share.
             if "not found" in str(refusal):
-                message = (
-                    f"AssemblyAI does not know transcript {transcript_id}: it was deleted, or made by another account."
-                )
-                raise TranscriptNotFound(message) from refusal
+                raise TranscriptNotFound(lost) from refusal
             raise
+        if transcript.audio_url == _DELETED:
+            raise TranscriptNotFound(lost)
+        return transcript
 
     def upload(self, chunks: Iterator[bytes]) -> str:
         """POST /v2/upload in constant memory (chunked transfer). Returns the upload_url."""

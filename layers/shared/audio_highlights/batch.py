@@ -1,5 +1,6 @@
 """Handles an SQS batch record by record: one that fails comes again alone, later each time."""
 
+import json
 import random
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -9,7 +10,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from audio_highlights.errors import HighlightsError
+from audio_highlights.errors import HighlightsError, MalformedMessage, PermanentError
 
 _FIRST_WAIT_SECONDS = 15
 _LONGEST_WAIT_SECONDS = 900
@@ -19,6 +20,7 @@ class Queue(Protocol):
     """The queue that the batch came from; see storage.Queue."""
 
     def show_again(self, receipt_handle: str, seconds: int) -> None: ...
+    def bury(self, text: str) -> None: ...
 
 
 def answer_batch(
@@ -30,7 +32,8 @@ def answer_batch(
 ) -> dict[str, Any]:
     """Call `handle` with each record; the answer names the messages that must come again.
 
-    A failed message comes again after 15 s, then twice as long each time, up to 15 minutes, with some jitter.
+    A failed message comes again after 15 s, then twice as long each time, up to 15 minutes, with some jitter. One that
+    no retry can cure goes to the dead-letter queue at once.
     Every failure is one line with the reason: an expected one as a warning, an unexpected one with its traceback.
     Keys that `handle` appends to the logger last for its record only.
     """
@@ -50,6 +53,9 @@ def answer_batch(
         logger.append_keys(message_id=record.message_id)
         try:
             handle(record)
+        except PermanentError as error:
+            logger.error(str(error), error=type(error).__name__)  # noqa: TRY400  the reason says all
+            queue.bury(record.body)
         except HighlightsError as error:
             logger.warning(str(error), error=type(error).__name__, next_try_seconds=come_again(record))
             raise
@@ -61,6 +67,15 @@ def answer_batch(
 
     processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
     return dict(process_partial_response(event, handle_one, processor, context))
+
+
+def json_body(record: SQSRecord) -> Any:
+    """The message's body. Raises MalformedMessage where it is not JSON."""
+    try:
+        return json.loads(record.body)
+    except (ValueError, RecursionError) as error:
+        message = "This message is not JSON."
+        raise MalformedMessage(message) from error
 
 
 def receive_count(record: SQSRecord) -> int:

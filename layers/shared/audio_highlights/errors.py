@@ -2,13 +2,14 @@
 
     HighlightsError
     ├── RetryableError             the message goes back to its queue and is tried again
-    │   ├── MalformedMessage           not a message of ours: tried again, then kept in the dead-letter queue
     │   ├── RecordingInWork            another invocation holds the lease
     │   ├── TranscriptNotReady         the provider has not finished
     │   ├── StorageBusy                an AWS service took only a part of what it was given
     │   ├── ProviderUnavailable        429, 5xx, no answer, an answer that is not JSON
     │   └── ProviderAccountRefused     401 or a negative balance: the operator must act
-    ├── PermanentError             trying again changes nothing: the row gets the reason
+    ├── PermanentError             trying again changes nothing: the row gets the reason, or, where there
+    │   │                          is none, the message goes to the dead-letter queue for a person to see
+    │   ├── MalformedMessage           not a message of ours
     │   ├── RecordingUnusable          not media, empty, deleted, too large: no transcript is asked for
     │   ├── RequestRefused             the provider will not take this request
     │   ├── TranscriptNotFound         the provider does not know the transcript id
@@ -28,10 +29,6 @@ class HighlightsError(Exception):
 
 class RetryableError(HighlightsError):
     """A later attempt may succeed."""
-
-
-class MalformedMessage(RetryableError):
-    """A queue message that cannot be read; it ends in the dead-letter queue, where a person finds it."""
 
 
 class RecordingInWork(RetryableError):
@@ -64,6 +61,10 @@ class ProviderAccountRefused(RetryableError):
 
 class PermanentError(HighlightsError):
     """Trying again changes nothing."""
+
+
+class MalformedMessage(PermanentError):
+    """A queue message that cannot be read."""
 
 
 class RecordingUnusable(PermanentError):

@@ -4,6 +4,7 @@ import gzip
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -372,10 +373,33 @@ class Media:
         self._sts = boto3.client("sts")
 
     def look(self, upload: Upload) -> tuple[StoredObject, bytes]:
-        """What S3 holds under the event's key and version now, and its first bytes, in one request.
+        """What S3 holds of the event's object, and its first bytes: one request, more only in rare cases.
 
         Raises RecordingUnusable where it is gone or archived, PermanentError where S3 denies reading it.
         """
+        try:
+            seen = self._see(upload)
+        except RecordingUnusable:
+            former = self._former_version(upload)
+            if former is None:
+                raise
+            return self._see(former)
+        if seen[0].etag != upload.etag and (former := self._former_version(upload)):
+            return self._see(former)
+        return seen
+
+    def _former_version(self, upload: Upload) -> Upload | None:
+        """Where the event names no version and the key has moved on: the version whose content the event tells of."""
+        if upload.version_id or not upload.etag:
+            return None
+        pages = self._client.get_paginator("list_object_versions")
+        for page in pages.paginate(Bucket=upload.bucket, Prefix=upload.key):
+            for version in page.get("Versions", []):
+                if version["Key"] == upload.key and version["ETag"].strip('"') == upload.etag:
+                    return replace(upload, version_id=present_version(version["VersionId"]))
+        return None
+
+    def _see(self, upload: Upload) -> tuple[StoredObject, bytes]:
         which: Any = _which(upload)
         try:
             answer = self._client.get_object(Range=f"bytes=0-{HEAD_BYTES - 1}", **which)
@@ -449,7 +473,8 @@ def _unreadable(upload: Upload, error: ClientError) -> Exception:
         return RecordingUnusable(f"{upload.name} was deleted before it was submitted. Upload it again if it is wanted.")
     if code == "InvalidObjectState":
         return RecordingUnusable(f"{upload.name} is archived. Restore it and copy it onto itself to submit it.")
-    if code in ("AccessDenied", "403"):
+    # An object under a customer's own key (SSE-C) is an invalid request to anyone without that key.
+    if code in ("AccessDenied", "403", "InvalidRequest") or code.startswith("KMS."):
         message = (
             f"S3 denies reading {upload.name}. Check the bucket policy and the KMS key of the object, "
             "then copy the object onto itself to submit it again."
@@ -487,15 +512,23 @@ def _json(document: Mapping[str, Any]) -> bytes:
 
 
 class Queue:
-    """An SQS queue."""
+    """An SQS queue, with its dead-letter queue where the function may write to that."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, dead_letter_url: str | None = None) -> None:
         self._url = url
+        self._dead_letter_url = dead_letter_url
         self._client = boto3.client("sqs")
 
     def send(self, body: Mapping[str, Any]) -> None:
         """Send one JSON message."""
         self._client.send_message(QueueUrl=self._url, MessageBody=json.dumps(body))
+
+    def bury(self, text: str) -> None:
+        """Put a received message's text into the dead-letter queue, where a person finds it."""
+        if self._dead_letter_url is None:
+            message = f"{self._url} has no dead-letter queue to write to."
+            raise RuntimeError(message)
+        self._client.send_message(QueueUrl=self._dead_letter_url, MessageBody=text)
 
     def show_again(self, receipt_handle: str, seconds: int) -> None:
         """Hide a received message for so many seconds from now."""
