@@ -12,6 +12,7 @@ from uuid import uuid4
 import boto3
 import pytest
 
+from audio_highlights.models import Upload
 from cli import recordings
 from cli.stack import Stack
 from tests.e2e.conftest import System, put_and_end
@@ -47,7 +48,7 @@ def transcript_document(row: dict[str, Any]) -> dict[str, Any]:
 def ended_row(stack: Stack, key: str, body: bytes) -> dict[str, Any]:
     boto3.client("s3").put_object(Bucket=stack.media_bucket, Key=key, Body=body)
     head = boto3.client("s3").head_object(Bucket=stack.media_bucket, Key=key)
-    upload = recordings.Upload(stack.media_bucket, key, head.get("VersionId"), head["ETag"].strip('"'), len(body))
+    upload = Upload(stack.media_bucket, key, head.get("VersionId"), head["ETag"].strip('"'), len(body))
     row: dict[str, Any] | None = None
     for now in recordings.follow(stack, upload.recording_id, 60):
         row = now
@@ -81,9 +82,7 @@ def test_the_object_s_own_metadata_is_on_the_row(stack: Stack) -> None:
         str(SPEECH), stack.media_bucket, key, ExtraArgs={"Metadata": {"agent": "slt", "call_id": "4711"}}
     )
     head = boto3.client("s3").head_object(Bucket=stack.media_bucket, Key=key)
-    upload = recordings.Upload(
-        stack.media_bucket, key, head.get("VersionId"), head["ETag"].strip('"'), head["ContentLength"]
-    )
+    upload = Upload(stack.media_bucket, key, head.get("VersionId"), head["ETag"].strip('"'), head["ContentLength"])
     rows = list(recordings.follow(stack, upload.recording_id, 120))
     assert rows[-1] is not None
     assert rows[-1]["metadata"] == {"agent": "slt", "call_id": "4711"}

@@ -1,9 +1,9 @@
 """The two tables in a real DynamoDB: every conditional write, won and lost."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import boto3
 import pytest
@@ -35,11 +35,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def ledger(tables: Tables, clock: Clock) -> Iterator[Ledger]:
+def ledger(tables: Tables, clock: Clock) -> Ledger:
     return Ledger(tables.recordings, tables.highlights, clock)
 
 
-def raw(tables: Tables, recording_id: str = UPLOAD.recording_id) -> dict[str, object]:
+def raw(tables: Tables, recording_id: str = UPLOAD.recording_id) -> dict[str, Any]:
     return boto3.resource("dynamodb").Table(tables.recordings).get_item(Key={"recording_id": recording_id})["Item"]
 
 

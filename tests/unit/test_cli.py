@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from audio_highlights.models import Upload
 from cli import display, recordings
 from cli.display import highlights_view, timeline, upload_and_follow
 from cli.recordings import disagreements
@@ -91,12 +92,12 @@ def test_what_is_piped_has_every_stage_on_a_line_that_ends(monkeypatch: pytest.M
     path.write_bytes(b"x")
     rows = [None, {**ROW, "status": "submitting"}, {**ROW, "status": "processing"}, ROW]
 
-    def upload(stack: Stack, path: Path, key: str, progress: Any) -> recordings.Upload:
+    def upload(stack: Stack, path: Path, key: str, progress: Any) -> Upload:
         progress(1)
-        return recordings.Upload("bucket", key, "v1", "e1", 1)
+        return Upload("bucket", key, "v1", "e1", 1)
 
-    monkeypatch.setattr(display.recordings, "upload", upload)
-    monkeypatch.setattr(display.recordings, "follow", lambda *_: iter(rows))
+    monkeypatch.setattr(recordings, "upload", upload)
+    monkeypatch.setattr(recordings, "follow", lambda *_: iter(rows))
     console = Console(file=io.StringIO(), width=200)
     row = upload_and_follow(console, Stack("stack", {}), path, path.name, 1)
     assert row == ROW
