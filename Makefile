@@ -24,8 +24,8 @@ demo: install ## The main job on this machine: a sample call becomes highlights
 local: install ## Start the local AWS and the engine, deploy the stack, leave them running
 	@$(PYTHON) -m local up
 
-local-down: install ## Stop what `make local` or `make demo` started
-	@$(PYTHON) -m local down
+local-down: ## Stop what `make local` or `make demo` started
+	@if [ -x $(PYTHON) ]; then $(PYTHON) -m local down; else echo "Nothing is installed here, so nothing runs."; fi
 
 upload: install ## Upload FILE=... to the local stack (or the one of your environment) and follow it
 	@test -n "$$FILE" || { echo "Say which file: make upload FILE=path/to/recording.mp3"; exit 2; }

@@ -301,7 +301,7 @@ def require_tools() -> None:
     """Raises StartFailed with one sentence where a tool of the project is not installed."""
     missing = [tool for tool in (MINISTACK, Path(sys.executable).with_name("sam")) if not tool.exists()]
     if missing:
-        message = f"{missing[0].name} is not installed in this project: run `make install`."
+        message = f"{missing[0].name} is not installed in this project: run `make clean`, then the same command again."
         raise StartFailed(message)
 
 

@@ -60,7 +60,7 @@ def test_a_wrong_argument_is_a_usage_error(tmp_path: Path, arguments: list[str])
 
 def test_a_missing_tool_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("local.stack.MINISTACK", tmp_path / "ministack")
-    with pytest.raises(StartFailed, match="ministack is not installed in this project: run `make install`"):
+    with pytest.raises(StartFailed, match="ministack is not installed in this project: run `make clean`"):
         Local.at(tmp_path).start(print)
 
 
