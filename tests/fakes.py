@@ -19,6 +19,7 @@ from audio_highlights.config import AudioTransfer, SubmitSettings
 from audio_highlights.errors import RecordingInWork, RecordingUnusable, TranscriptNotFound
 from audio_highlights.models import (
     OPEN,
+    Claim,
     Finished,
     Highlight,
     Recording,
@@ -85,9 +86,7 @@ class FakeLedger:
         row = self.rows.get(recording_id)
         return _recording(row) if row else None
 
-    def claim(
-        self, upload: Upload, metadata: Mapping[str, str], lease_seconds: int
-    ) -> tuple[Recording, Recording | None]:
+    def claim(self, upload: Upload, metadata: Mapping[str, str], lease_seconds: int) -> Claim:
         now = self._clock()
         before = self.get(upload.recording_id)
         if before:
@@ -97,7 +96,7 @@ class FakeLedger:
                 if before.status in OPEN and before.transcript_id is None:
                     message = f"{before.name} is being submitted by another invocation (attempt {before.attempt})."
                     raise RecordingInWork(message)
-                return before, before
+                return Claim(before, taken=False)
         first = {
             "recording_id": upload.recording_id,
             "bucket": upload.bucket,
@@ -115,7 +114,7 @@ class FakeLedger:
         row["attempt"] = row.get("attempt", 0) + 1
         row.pop("reason", None)
         self._journal.note("claim")
-        return _recording(row), before
+        return Claim(_recording(row), taken=True, unclear=bool(before and before.status is Status.SUBMITTING))
 
     def refuse(self, upload: Upload, reason: str, status: Status) -> Recording | None:
         there = self.get(upload.recording_id)

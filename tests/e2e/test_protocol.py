@@ -199,6 +199,14 @@ def test_no_queue_holds_poison_and_no_log_a_secret(system: System, stack: Stack)
         assert not [line for line in lines if forbidden in line]
 
 
+def test_the_built_layer_is_pure_python_and_has_what_the_functions_need(system: System) -> None:
+    if system.folder is None:
+        pytest.skip("the layer of a deployed stack is not looked into")
+    python = system.folder / "build" / "SharedLayer" / "python"
+    assert {"audio_highlights", "aws_lambda_powertools", "requests"} <= {path.name for path in python.iterdir()}
+    assert not [path for path in python.rglob("*") if path.suffix in (".so", ".pyc", ".pyd")]
+
+
 def test_the_demo_redeploys_without_change_and_shows_highlights_of_the_sample(system: System) -> None:
     if system.folder is None:
         pytest.skip("the demo is for a local stack")

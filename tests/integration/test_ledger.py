@@ -50,14 +50,15 @@ def highlight(position: int, text: str = "internet outage", timestamps: int = 2)
 
 
 def submitted(ledger: Ledger) -> Recording:
-    recording, _ = ledger.claim(UPLOAD, {}, LEASE)
+    recording = ledger.claim(UPLOAD, {}, LEASE).recording
     assert ledger.record_transcript(recording, "t1", Status.PROCESSING, OVERDUE)
     return replace(recording, transcript_id="t1", status=Status.PROCESSING)
 
 
 def test_a_first_claim_writes_the_whole_row(ledger: Ledger, tables: Tables) -> None:
-    recording, before = ledger.claim(UPLOAD, {"agent": "slt"}, LEASE)
-    assert before is None
+    claim = ledger.claim(UPLOAD, {"agent": "slt"}, LEASE)
+    recording = claim.recording
+    assert (claim.taken, claim.unclear) == (True, False)
     assert (recording.attempt, recording.status) == (1, Status.SUBMITTING)
     row = raw(tables)
     assert row["metadata"] == {"agent": "slt"}
@@ -67,42 +68,38 @@ def test_a_first_claim_writes_the_whole_row(ledger: Ledger, tables: Tables) -> N
 
 
 def test_a_second_claim_is_refused_while_the_lease_runs_and_takes_over_after_it(ledger: Ledger, clock: Clock) -> None:
-    first, _ = ledger.claim(UPLOAD, {}, LEASE)
+    first = ledger.claim(UPLOAD, {}, LEASE).recording
     clock.pass_by(LEASE - 1)
     with pytest.raises(RecordingInWork):
         ledger.claim(UPLOAD, {}, LEASE)
     clock.pass_by(1)
-    second, before = ledger.claim(UPLOAD, {}, LEASE)
-    assert second.attempt == 2
-    assert before is not None
-    assert before.status is Status.SUBMITTING
-    assert second.created_at == first.created_at
+    second = ledger.claim(UPLOAD, {}, LEASE)
+    assert (second.recording.attempt, second.taken, second.unclear) == (2, True, True)
+    assert second.recording == replace(first, attempt=2)
 
 
 def test_a_released_claim_can_be_taken_at_once_and_keeps_its_reason_until_then(ledger: Ledger, tables: Tables) -> None:
-    recording, _ = ledger.claim(UPLOAD, {}, LEASE)
+    recording = ledger.claim(UPLOAD, {}, LEASE).recording
     ledger.release(recording, "the key is refused", Status.QUEUED)
     assert (raw(tables)["status"], raw(tables)["reason"]) == ("queued", "the key is refused")
-    second, before = ledger.claim(UPLOAD, {}, LEASE)
-    assert second.attempt == 2
-    assert before is not None
-    assert before.status is Status.QUEUED
+    second = ledger.claim(UPLOAD, {}, LEASE)
+    assert (second.recording.attempt, second.taken, second.unclear) == (2, True, False)
     assert "reason" not in raw(tables)
 
 
 def test_a_claim_of_a_recording_that_is_submitted_or_ended_returns_it_unchanged(ledger: Ledger) -> None:
     recording = submitted(ledger)
     for _ in range(2):
-        same, before = ledger.claim(UPLOAD, {}, LEASE)
-        assert same is before
-        assert same.transcript_id == "t1"
+        same = ledger.claim(UPLOAD, {}, LEASE)
+        assert not same.taken
+        assert same.recording.transcript_id == "t1"
         ledger.end(recording, Status.FAILED, "no audio")
 
 
 def test_an_attempt_that_lost_its_lease_records_nothing(ledger: Ledger, clock: Clock) -> None:
-    first, _ = ledger.claim(UPLOAD, {}, LEASE)
+    first = ledger.claim(UPLOAD, {}, LEASE).recording
     clock.pass_by(LEASE)
-    second, _ = ledger.claim(UPLOAD, {}, LEASE)
+    second = ledger.claim(UPLOAD, {}, LEASE).recording
     assert not ledger.record_transcript(first, "late", Status.PROCESSING, OVERDUE)
     ledger.release(first, "late", Status.QUEUED)
     ledger.note_upload_url(first, "https://late")
@@ -135,7 +132,7 @@ def test_the_loser_of_two_completions_writes_nothing(ledger: Ledger, tables: Tab
 
 
 def test_a_webhook_may_complete_the_row_before_submit_records_the_id(ledger: Ledger, tables: Tables) -> None:
-    recording, _ = ledger.claim(UPLOAD, {}, LEASE)
+    recording = ledger.claim(UPLOAD, {}, LEASE).recording
     assert ledger.complete(recording, {"transcript_id": "t1"}, [highlight(1)])
     assert not ledger.record_transcript(recording, "t1", Status.PROCESSING, OVERDUE)
     assert (raw(tables)["status"], raw(tables)["transcript_id"]) == ("completed", "t1")
@@ -178,8 +175,7 @@ def test_a_refused_upload_has_a_reason_and_is_never_overwritten(ledger: Ledger, 
     assert there
     assert (there.status, there.reason) == (Status.IGNORED, "empty")
     assert (raw(tables)["status"], raw(tables)["reason"]) == ("ignored", "empty")
-    same, before = ledger.claim(UPLOAD, {}, LEASE)
-    assert same is before
+    assert not ledger.claim(UPLOAD, {}, LEASE).taken
 
 
 def test_a_phrase_longer_than_a_key_may_be_is_stored_whole_and_indexed_short(ledger: Ledger, tables: Tables) -> None:

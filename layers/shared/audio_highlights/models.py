@@ -135,6 +135,15 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """What came of claiming a recording for one attempt at submitting it."""
+
+    recording: Recording  # as claimed; where there was nothing to claim, as it is
+    taken: bool
+    unclear: bool = False  # an earlier claim ran out: its transcript may exist
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """News that a transcript may have ended: the body of a ResultsQueue message."""
 

@@ -18,6 +18,7 @@ from audio_highlights.errors import PermanentError, RecordingInWork, RecordingUn
 from audio_highlights.media_type import HEAD_BYTES
 from audio_highlights.models import (
     OPEN,
+    Claim,
     Finished,
     Highlight,
     Recording,
@@ -77,6 +78,20 @@ def _recording(item: Mapping[str, Any]) -> Recording:
     )
 
 
+def _first_row(upload: Upload, now: datetime) -> dict[str, Any]:
+    """What a row says of its upload from the first moment on."""
+    row = {
+        "bucket": upload.bucket,
+        "key": upload.key,
+        "version_id": upload.version_id,
+        "etag": upload.etag,
+        "size_bytes": upload.size_bytes,
+        "created_at": utc_text(now),
+        "day": now.date().isoformat(),
+    }
+    return {name: value for name, value in row.items() if value is not None}
+
+
 def _code(error: ClientError) -> str:
     return error.response.get("Error", {}).get("Code", "")
 
@@ -100,31 +115,25 @@ class Ledger:
         )
         return _recording(answer["Item"]) if "Item" in answer else None
 
-    def claim(
-        self, upload: Upload, metadata: Mapping[str, str], lease_seconds: int
-    ) -> tuple[Recording, Recording | None]:
-        """Take the recording for one attempt: (the row as claimed, the row as it was before or None).
-
-        Where the row needs no submitting any more, it is returned as it is, twice the same. Raises
-        RecordingInWork while another claim's lease runs.
-        """
+    def claim(self, upload: Upload, metadata: Mapping[str, str], lease_seconds: int) -> Claim:
+        """Take the recording for one attempt. Raises RecordingInWork while another claim's lease runs."""
         now = self._now()
         epoch = int(now.timestamp())
-        first = {
-            "bucket": upload.bucket,
-            "key": upload.key,
-            "version_id": upload.version_id,
-            "etag": upload.etag,
-            "size_bytes": upload.size_bytes,
-            "metadata": dict(metadata) or None,
-            "created_at": utc_text(now),
-            "day": now.date().isoformat(),
-        }
-        kept = {name: value for name, value in first.items() if value is not None}
+        first = _first_row(upload, now) | ({"metadata": dict(metadata)} if metadata else {})
         names = {"#status": "status", "#lease": "lease_until", "#attempt": "attempt", "#reason": "reason"}
         names |= {"#transcript": "transcript_id", "#shard": "open_shard", "#due": "due_at"}
-        names |= {f"#{name}": name for name in kept}
-        assignments = [f"#{name} = if_not_exists(#{name}, :{name})" for name in kept]
+        names |= {f"#{name}": name for name in first}
+        assignments = [f"#{name} = if_not_exists(#{name}, :{name})" for name in first]
+        values = {
+            ":submitting": Status.SUBMITTING.value,
+            ":queued": Status.QUEUED.value,
+            ":lease": epoch + lease_seconds,
+            ":now": epoch,
+            ":zero": 0,
+            ":one": 1,
+            ":shard": str(int(upload.recording_id[:8], 16) % OPEN_SHARDS),
+            **{f":{name}": value for name, value in first.items()},
+        }
         try:
             answer = self._client.update_item(
                 TableName=self._recordings,
@@ -138,59 +147,33 @@ class Ledger:
                     "AND attribute_not_exists(#transcript) AND #lease <= :now)"
                 ),
                 ExpressionAttributeNames=names,
-                ExpressionAttributeValues=_to_item(
-                    {
-                        ":submitting": Status.SUBMITTING.value,
-                        ":queued": Status.QUEUED.value,
-                        ":lease": epoch + lease_seconds,
-                        ":now": epoch,
-                        ":zero": 0,
-                        ":one": 1,
-                        ":shard": str(int(upload.recording_id[:8], 16) % OPEN_SHARDS),
-                        **{f":{name}": value for name, value in kept.items()},
-                    }
-                ),
+                ExpressionAttributeValues=_to_item(values),
                 ReturnValues="ALL_OLD",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._client.exceptions.ConditionalCheckFailedException as error:
-            row = _recording(error.response["Item"])  # type: ignore[typeddict-item]
-            if row.status in OPEN and row.transcript_id is None:
-                message = f"{row.name} is being submitted by another invocation (attempt {row.attempt})."
+            there = _recording(error.response["Item"])  # type: ignore[typeddict-item]
+            if there.status in OPEN and there.transcript_id is None:
+                message = f"{there.name} is being submitted by another invocation (attempt {there.attempt})."
                 raise RecordingInWork(message) from None
-            return row, row
-        before = _recording(answer["Attributes"]) if answer.get("Attributes") else None
-        claimed = Recording(
-            recording_id=upload.recording_id,
-            bucket=upload.bucket,
-            key=upload.key,
-            status=Status.SUBMITTING,
-            attempt=before.attempt + 1 if before else 1,
-            day=before.day if before else now.date().isoformat(),
-            created_at=before.created_at if before else utc_text(now),
-            version_id=upload.version_id,
-            etag=upload.etag,
-            size_bytes=upload.size_bytes,
-            upload_url=before.upload_url if before else None,
-        )
-        return claimed, before
+            return Claim(there, taken=False)
+        if not answer.get("Attributes"):
+            claimed = {"recording_id": upload.recording_id, **first, "status": Status.SUBMITTING.value, "attempt": 1}
+            return Claim(_recording(_to_item(claimed)), taken=True)
+        before = _recording(answer["Attributes"])
+        claimed_again = replace(before, status=Status.SUBMITTING, attempt=before.attempt + 1, reason=None)
+        return Claim(claimed_again, taken=True, unclear=before.status is Status.SUBMITTING)
 
     def refuse(self, upload: Upload, reason: str, status: Status) -> Recording | None:
         """Write a row that ends before any transcript was asked for; where there is a row already, return that."""
         now = self._now()
         row = {
             "recording_id": upload.recording_id,
-            "bucket": upload.bucket,
-            "key": upload.key,
-            "version_id": upload.version_id,
-            "etag": upload.etag,
-            "size_bytes": upload.size_bytes,
+            **_first_row(upload, now),
             "status": status.value,
             "reason": reason,
             "attempt": 0,
-            "created_at": utc_text(now),
             "completed_at": utc_text(now),
-            "day": now.date().isoformat(),
         }
         try:
             self._client.put_item(

@@ -33,6 +33,7 @@ from audio_highlights.models import (
     MAX_UPLOAD_BYTES,
     OPEN,
     TOP_HIGHLIGHTS,
+    Claim,
     Finished,
     Highlight,
     Recording,
@@ -68,9 +69,7 @@ class Ledger(Protocol):
     """The table of recordings and the table of their phrases; see storage.Ledger."""
 
     def get(self, recording_id: str) -> Recording | None: ...
-    def claim(
-        self, upload: Upload, metadata: Mapping[str, str], lease_seconds: int
-    ) -> tuple[Recording, Recording | None]: ...
+    def claim(self, upload: Upload, metadata: Mapping[str, str], lease_seconds: int) -> Claim: ...
     def refuse(self, upload: Upload, reason: str, status: Status) -> Recording | None: ...
     def release(self, recording: Recording, reason: str, status: Status) -> None: ...
     def note_upload_url(self, recording: Recording, upload_url: str) -> None: ...
@@ -211,15 +210,15 @@ class Submitter:
             if there.status not in OPEN or there.transcript_id:
                 return self._duplicate(there, redelivered=redelivered)
             # An earlier attempt left it open: it ends with this reason, once nothing can be at work for it.
-        recording, before = self._ledger.claim(upload, sighting.metadata, self._settings.lease_seconds)
-        if recording is before:
-            return self._duplicate(recording, redelivered=redelivered)
-        return self._attempt(sighting, recording, before)
+        claim = self._ledger.claim(upload, sighting.metadata, self._settings.lease_seconds)
+        if not claim.taken:
+            return self._duplicate(claim.recording, redelivered=redelivered)
+        return self._attempt(sighting, claim)
 
-    def _attempt(self, sighting: Sighting, recording: Recording, before: Recording | None) -> tuple[Outcome, str]:
-        # A claim that ran out may have been paid for: look for its transcript before asking for another.
-        unclear = before is not None and before.status is Status.SUBMITTING
+    def _attempt(self, sighting: Sighting, claim: Claim) -> tuple[Outcome, str]:
+        recording, unclear = claim.recording, claim.unclear
         try:
+            # A claim that ran out may have been paid for: look for its transcript before asking for another.
             found = self._orphan(recording) if unclear else None
             unclear = False
             if found:
