@@ -3,6 +3,9 @@
 # An uv that works, or one of our own.
 UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo $(CURDIR)/.tools/uv/bin/uv)
 UV_VERSION := 0.13.9
+ifneq ($(UV),uv)
+UV_TOOL := $(UV)
+endif
 PYTHON := .venv/bin/python
 BIN := $(CURDIR)/.venv/bin
 
@@ -58,7 +61,7 @@ build: install ## sam build
 	$(BIN)/sam build
 
 deploy: build ## sam deploy to your AWS account; asks for what it needs
-	$(BIN)/sam deploy --guided --capabilities CAPABILITY_IAM
+	$(BIN)/sam deploy --guided
 
 clean: local-down ## Stop what runs and delete all that was built or installed here
 	rm -rf .aws-sam .local .venv .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -66,10 +69,6 @@ clean: local-down ## Stop what runs and delete all that was built or installed h
 # ---- what the targets above need
 
 install: .venv/installed .tools/ministack/installed
-
-ifneq ($(UV),uv)
-UV_TOOL := $(UV)
-endif
 
 # For development, building and the engine.
 .venv/installed: pyproject.toml uv.lock .python-version | $(UV_TOOL)

@@ -16,8 +16,6 @@ from cli import recordings
 from cli.stack import Stack
 
 _STAGES = ("uploading", "submitting", "processing", "completed")
-# The ledger's words, put on the four stages that a person follows.
-_STAGE_OF = {"submitting": 1, "queued": 2, "processing": 2, "completed": 3}
 _LEAST_TIMELINE = 16
 _FIRST_TIMES = 3
 
@@ -34,7 +32,7 @@ def upload_and_follow(console: Console, stack: Stack, path: Path, key: str, time
     stages = _Stages(started)
     with Live(stages, console=console, refresh_per_second=8, transient=console.is_terminal) as live:
         for row in recordings.follow(stack, uploaded.recording_id, timeout_seconds):
-            stages.now(row["status"] if row else None)
+            stages.now(row or {})
             last = row or last
             live.refresh()
     # On a terminal the live line is gone now; elsewhere it lacks its end.
@@ -49,12 +47,18 @@ class _Stages:
         self._started = started
         self._began = {0: 0.0}
         self._ended: tuple[str, float] | None = None
+        self._waits_for = ""
 
-    def now(self, status: str | None) -> None:
+    def now(self, row: dict[str, Any]) -> None:
+        """Take in the row as it is now; {} while there is none."""
         elapsed = time.monotonic() - self._started
+        status = row.get("status", "")
         if status in ("failed", "ignored"):
             self._ended = status, elapsed
-        self._began.setdefault(_STAGE_OF.get(status or "", 1), elapsed)
+            return
+        stage = 3 if status == "completed" else 2 if "transcript_id" in row else 1
+        self._began.setdefault(stage, elapsed)
+        self._waits_for = row.get("reason", "") if status in ("submitting", "queued") else ""
 
     def __rich__(self) -> RenderableType:
         line = Text()
@@ -69,6 +73,8 @@ class _Stages:
             line.append(f"{self._ended[0]} {self._ended[1]:.1f} s", "bold red")
         elif len(_STAGES) - 1 not in self._began:
             line.append(f"{time.monotonic() - self._started:.0f} s", "dim")
+        if self._waits_for:
+            line.append(f"\nwaiting: {self._waits_for}", "yellow")
         return line
 
 

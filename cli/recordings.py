@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import boto3
 from boto3.dynamodb.conditions import Key
 
-from audio_highlights.models import Upload
+from audio_highlights.models import Upload, present_version
 from cli.stack import Stack
 
 ENDED = ("completed", "failed", "ignored")
@@ -25,7 +25,7 @@ def upload(stack: Stack, path: Path, key: str, progress: Callable[[int], None] |
     return Upload(
         bucket=stack.media_bucket,
         key=key,
-        version_id=head.get("VersionId"),
+        version_id=present_version(head.get("VersionId")),
         etag=head["ETag"].strip('"'),
         size_bytes=head["ContentLength"],
     )

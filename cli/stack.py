@@ -39,10 +39,6 @@ class Stack:
         return self.outputs["MediaBucketName"]
 
     @property
-    def results_bucket(self) -> str:
-        return self.outputs["ResultsBucketName"]
-
-    @property
     def recordings_table(self) -> str:
         return self.outputs["RecordingsTableName"]
 

@@ -1,6 +1,7 @@
 """The local system: `python -m local up | down | demo`."""
 
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -13,8 +14,9 @@ from cli import recordings
 from cli.display import highlights_view, upload_and_follow
 from cli.stack import Stack
 from local.processes import StartFailed
-from local.stack import DEFAULT_STACK_NAME, PROJECT, DeployFailed, Local
+from local.stack import DEFAULT_STACK_NAME, FOREIGN_VARIABLES, PROJECT, DeployFailed, Local
 
+DEFAULT_FOLDER = PROJECT / ".local"
 SAMPLE = PROJECT / "samples" / "support-call.mp3"
 
 app = typer.Typer(add_completion=False, help=__doc__, no_args_is_help=True)
@@ -28,7 +30,7 @@ Parameter = Annotated[list[str] | None, typer.Option(help="Name=Value of a templ
 
 @app.command()
 def up(
-    folder: Folder = PROJECT / ".local",
+    folder: Folder = DEFAULT_FOLDER,
     aws_port: AwsPort = 0,
     engine_port: EnginePort = 0,
     parameter: Parameter = None,
@@ -36,11 +38,11 @@ def up(
     """Start the local AWS and the engine, build and deploy the stack, leave all of it running."""
     _up(folder, aws_port, engine_port, parameter)
     console.print(f"Use it:  source {_short(folder / 'env')}; aws s3 cp some.mp3 s3://$MEDIA_BUCKET/some.mp3")
-    console.print("Stop it: make local-down")
+    console.print(f"Stop it: {_how_to_stop(folder)}")
 
 
 @app.command()
-def down(folder: Folder = PROJECT / ".local") -> None:
+def down(folder: Folder = DEFAULT_FOLDER) -> None:
     """Stop what `up` started."""
     local = Local.at(folder)
     if not (local.aws or local.engine):
@@ -49,7 +51,7 @@ def down(folder: Folder = PROJECT / ".local") -> None:
 
 
 @app.command()
-def demo(folder: Folder = PROJECT / ".local", aws_port: AwsPort = 0, engine_port: EnginePort = 0) -> None:
+def demo(folder: Folder = DEFAULT_FOLDER, aws_port: AwsPort = 0, engine_port: EnginePort = 0) -> None:
     """The main job, here: a sample call becomes highlights, read back from DynamoDB and S3."""
     stack = _up(folder, aws_port, engine_port, None)
     console.rule("a recording becomes highlights")
@@ -75,7 +77,7 @@ def demo(folder: Folder = PROJECT / ".local", aws_port: AwsPort = 0, engine_port
     console.print(
         f"\nIt keeps running.  Another recording:  make upload FILE=path/to/your.mp3\n"
         f"Any AWS client:    source {_short(folder / 'env')}; aws s3 ls s3://$RESULTS_BUCKET --recursive\n"
-        "Stop it:           make local-down",
+        f"Stop it:           {_how_to_stop(folder)}",
         highlight=False,
         soft_wrap=True,
     )
@@ -99,7 +101,7 @@ def _up(folder: Path, aws_port: int, engine_port: int, parameters: list[str] | N
             _stop_with(str(trouble))
         raise
     os.environ.update(local.client_environment())
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+    for name in FOREIGN_VARIABLES:
         os.environ.pop(name, None)
     stack = Stack.named(DEFAULT_STACK_NAME)
     local.write_env(stack.name, stack.outputs)
@@ -114,6 +116,10 @@ def _step(text: str) -> None:
 def _stop_with(text: str) -> typer.Exit:
     console.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(1)
+
+
+def _how_to_stop(folder: Path) -> str:
+    return "make local-down" if folder == DEFAULT_FOLDER else f"{sys.executable} -m local down --folder {folder}"
 
 
 def _short(path: Path) -> str:

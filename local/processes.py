@@ -59,7 +59,7 @@ class Background:
             return
         family = [process, *process.children(recursive=True)]
         process.terminate()
-        _, alive = psutil.wait_procs([process], timeout=_STOP_SECONDS)
+        psutil.wait_procs([process], timeout=_STOP_SECONDS)
         # Its children end after it by themselves; those that do not are ended here.
         _, alive = psutil.wait_procs(family, timeout=1)
         for left in alive:

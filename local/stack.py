@@ -31,6 +31,9 @@ DEFAULT_STACK_NAME = "audio-highlights"
 # How a deployment is told what the ordinary one finds on AWS. Values only: the template is the same.
 _LOCAL_PARAMETERS = {"EnforceTls": "false", "PollIntervalSeconds": "2"}
 
+# What would lead a client elsewhere.
+FOREIGN_VARIABLES = ("AWS_PROFILE", "AWS_SESSION_TOKEN")
+
 Say = Callable[[str], None]
 
 
@@ -213,6 +216,9 @@ class Local:
         """Sam deploy what was built, as the samconfig environment `local`."""
         template = self.folder / "build" / "template.yaml"
         described = yaml_parse(template.read_text())["Parameters"]
+        if unknown := [name for name in parameters or {} if name not in described]:
+            message = f"The template has no parameter {unknown[0]}. It has: {', '.join(sorted(described))}."
+            raise DeployFailed(message)
         # All of them: sam would keep an earlier deployment's value of one that is not named.
         values = {name: str(one["Default"]) for name, one in described.items()}
         values |= {"AssemblyAIApiKey": self.engine_key, "AssemblyAIBaseUrl": self.engine_url, **_LOCAL_PARAMETERS}
@@ -234,7 +240,7 @@ class Local:
         log = self.folder / log_name
         sam = str(Path(sys.executable).with_name("sam"))
         environment = {**os.environ, **self.client_environment(), "SAM_CLI_TELEMETRY": "0"}
-        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        for name in FOREIGN_VARIABLES:
             environment.pop(name, None)
         with log.open("wb") as output:
             done = subprocess.run(  # noqa: S603  our own command
@@ -270,7 +276,7 @@ class Local:
             "API_URL": outputs["ApiUrl"],
             "WEBHOOK_URL": outputs["WebhookUrl"],
         }
-        lines = ["unset AWS_PROFILE AWS_SESSION_TOKEN"]
+        lines = [f"unset {' '.join(FOREIGN_VARIABLES)}"]
         lines += [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
         _write_private(self.env_file, "\n".join(lines) + "\n")
         return variables

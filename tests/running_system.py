@@ -8,7 +8,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from local.stack import Local
+from local.stack import FOREIGN_VARIABLES, Local
 
 
 def say(text: str) -> None:
@@ -25,7 +25,7 @@ def running(folder: Path) -> Iterator[Local]:
             local.start(say)
             for name, value in local.client_environment().items():
                 patch.setenv(name, value)
-            for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+            for name in FOREIGN_VARIABLES:
                 patch.delenv(name, raising=False)
             boto3.setup_default_session()  # the former one may remember other credentials
             yield local

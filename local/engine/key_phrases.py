@@ -4,7 +4,7 @@ TextRank over noun phrases, as AssemblyAI's Key Phrases behave: PageRank over th
 scored by the ranks of its words. The same words always give the same result.
 
 `python -m local.engine.key_phrases FILE` prints the result for a file with `{"words": [{"text", "start",
-"end"}, ...]}`.
+"end"}, ...]}`, or with that list alone.
 """
 
 import argparse
@@ -330,8 +330,11 @@ def _occurrences(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the `auto_highlights_result` of a file of words as JSON."""
     parser = argparse.ArgumentParser(prog="python -m local.engine.key_phrases", description=main.__doc__)
-    parser.add_argument("file", type=Path, help='JSON with "words": [{"text", "start", "end"}, ...], times in ms')
-    words = json.loads(parser.parse_args(arguments).file.read_text(encoding="utf-8"))["words"]
+    parser.add_argument(
+        "file", type=Path, help='JSON: [{"text", "start", "end"}, ...] or {"words": [...]}, times in ms'
+    )
+    content = json.loads(parser.parse_args(arguments).file.read_text(encoding="utf-8"))
+    words = content if isinstance(content, list) else content["words"]
     json.dump(find_key_phrases(words), sys.stdout, indent=2)
     sys.stdout.write("\n")
     return 0

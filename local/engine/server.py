@@ -121,7 +121,7 @@ class Server:
         if uploaded := self._jobs.uploaded_file(transcript["audio_url"]):
             uploaded.unlink()
         self._transcripts.forget_webhook_secret(transcript["id"])
-        return web.json_response(self._transcripts.update(**_with_id(blanked(transcript))))
+        return web.json_response(self._transcripts.update(transcript["id"], **blanked(transcript)))
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
         query = request.query
@@ -166,10 +166,6 @@ class Server:
 
     def _base_url(self, request: web.Request) -> URL:
         return URL.build(scheme="http", authority=request.host)
-
-
-def _with_id(transcript: dict[str, Any]) -> dict[str, Any]:
-    return {"transcript_id": transcript["id"], **transcript}
 
 
 @web.middleware

@@ -90,7 +90,7 @@ def test_table_and_bucket_are_compared_number_by_number() -> None:
 def test_what_is_piped_has_every_stage_on_a_line_that_ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = tmp_path / "take [final].mp3"
     path.write_bytes(b"x")
-    rows = [None, {**ROW, "status": "submitting"}, {**ROW, "status": "processing"}, ROW]
+    rows = [None, {"status": "submitting"}, {"status": "processing", "transcript_id": "t1"}, ROW]
 
     def upload(stack: Stack, path: Path, key: str, progress: Any) -> Upload:
         progress(1)
@@ -113,6 +113,16 @@ def test_what_is_piped_has_every_stage_on_a_line_that_ends(monkeypatch: pytest.M
 @pytest.mark.parametrize("status", ["failed", "ignored"])
 def test_a_recording_that_did_not_complete_says_what_it_is(status: str) -> None:
     stages = display._Stages(0)  # noqa: SLF001  the line has no other entrance
-    stages.now("submitting")
-    stages.now(status)
+    stages.now({"status": "submitting"})
+    stages.now({"status": status, "reason": "no audio"})
     assert status in shown(stages)
+
+
+def test_a_recording_that_waits_says_for_what() -> None:
+    stages = display._Stages(0)  # noqa: SLF001
+    stages.now({"status": "queued", "reason": "AssemblyAI refuses the API key (401)."})
+    assert "○ processing" in shown(stages)
+    assert "waiting: AssemblyAI refuses the API key (401)." in shown(stages)
+    stages.now({"status": "processing", "transcript_id": "t1"})
+    assert "● processing" in shown(stages)
+    assert "waiting" not in shown(stages)

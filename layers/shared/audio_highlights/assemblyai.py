@@ -1,6 +1,6 @@
 """AssemblyAI's pre-recorded API. The only module that speaks HTTP.
 
-https://www.assemblyai.com/docs/api-reference. No request is repeated here: the queues do that.
+https://www.assemblyai.com/docs/api-reference. No request is repeated here but after a 401: the queues do that.
 """
 
 import json

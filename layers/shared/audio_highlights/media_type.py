@@ -8,17 +8,21 @@ import codecs
 
 HEAD_BYTES = 4096
 
-# Long signatures only: a two-byte one would also match raw samples.
+# Four bytes at least: a shorter signature would also match sound by chance.
 _SIGNATURES = (
     (b"%PDF-", "a PDF document"),
     (b"PK\x03\x04", "a zip archive or an office document"),
-    (b"\x1f\x8b\x08", "a gzip archive"),
+    (b"\x1f\x8b\x08\x00", "a gzip archive"),
+    (b"\x1f\x8b\x08\x08", "a gzip archive"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
     (b"Rar!\x1a\x07", "a rar archive"),
     (b"\xfd7zXZ\x00", "an xz archive"),
     (b"\x28\xb5\x2f\xfd", "a zstd archive"),
     (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
-    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"\xff\xd8\xff\xdb", "a JPEG picture"),
+    (b"\xff\xd8\xff\xe0", "a JPEG picture"),
+    (b"\xff\xd8\xff\xe1", "a JPEG picture"),
+    (b"\xff\xd8\xff\xee", "a JPEG picture"),
     (b"GIF87a", "a GIF picture"),
     (b"GIF89a", "a GIF picture"),
     (b"\x7fELF", "a program"),

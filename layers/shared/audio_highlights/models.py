@@ -94,14 +94,14 @@ class Upload:
         texts = (upload.bucket, upload.key, upload.etag, upload.version_id or "")
         sized = isinstance(upload.size_bytes, int)
         if not (sized and upload.bucket and upload.key and all(isinstance(text, str) for text in texts)):
-            message = "This S3 event names no object: bucket, key or size are missing or of the wrong type."
+            message = "This S3 event names no object: bucket or key is missing, or a value has the wrong type."
             raise MalformedMessage(message)
         return upload
 
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """What S3 says of an object now: HEAD."""
+    """What S3 says of an object now."""
 
     version_id: str | None
     etag: str

@@ -385,8 +385,7 @@ class Deliverer:
         return Outcome.FAILED, reason
 
     def _completed(self, recording: Recording, transcript: Transcript) -> tuple[Outcome, str]:
-        highlights_status, highlights = transcript.highlights()
-        detail = self._store(recording, transcript)
+        detail, highlights = self._store(recording, transcript)
         facts = {name: detail[name] for name in _ROW_FACTS} | {"confidence": transcript.confidence}
         if not self._ledger.complete(recording, facts, highlights):
             winner = self._ledger.get(recording.recording_id)
@@ -394,13 +393,13 @@ class Deliverer:
                 self._store(winner, self._provider.get(str(winner.transcript_id)))  # over the files just written
             return Outcome.DUPLICATE, "the recording had ended already"
         self._events.put(HIGHLIGHTS_READY, detail)
-        return Outcome.COMPLETED, f"{len(highlights)} highlights ({highlights_status})"
+        return Outcome.COMPLETED, f"{len(highlights)} highlights ({detail['highlights_status']})"
 
     def _told_again(self, recording: Recording) -> tuple[Outcome, str]:
         """Do again what comes after the row is closed; the files too, in case another transcript's overwrote them."""
         if recording.status is Status.COMPLETED:
             try:
-                detail = self._store(recording, self._provider.get(str(recording.transcript_id)))
+                detail, _ = self._store(recording, self._provider.get(str(recording.transcript_id)))
             except TranscriptNotFound:
                 return Outcome.DUPLICATE, "already completed, and the provider has deleted the transcript since"
             self._events.put(HIGHLIGHTS_READY, detail)
@@ -408,8 +407,8 @@ class Deliverer:
             self._events.put(RECORDING_FAILED, _failed_detail(recording, recording.reason or ""))
         return Outcome.DUPLICATE, f"already {recording.status}; told again"
 
-    def _store(self, recording: Recording, transcript: Transcript) -> dict[str, Any]:
-        """Write both files; returns what the "Highlights Ready" event says."""
+    def _store(self, recording: Recording, transcript: Transcript) -> tuple[dict[str, Any], list[Highlight]]:
+        """Write both files; returns what the "Highlights Ready" event says, and the highlights."""
         highlights_status, highlights = transcript.highlights()
         source = {
             "recording_id": recording.recording_id,
@@ -430,11 +429,11 @@ class Deliverer:
             "auto_highlights_result": transcript.body.get("auto_highlights_result"),
         }
         whole = {**transcript.body, "audio_url": without_url_queries(transcript.audio_url)}
-        return {
-            **source,
+        places = {
             "highlights_uri": self._results.put_highlights(recording, document),
             "transcript_uri": self._results.put_transcript(recording, whole),
         }
+        return source | places, highlights
 
 
 class Sweeper:
