@@ -19,9 +19,13 @@ _POLL_SECONDS = 0.5
 
 def upload(stack: Stack, path: Path, key: str, progress: Callable[[int], None] | None = None) -> Upload:
     """Put the file into the media bucket; in parts where it is large. `progress` gets the bytes of each step."""
-    s3 = boto3.client("s3")
-    s3.upload_file(str(path), stack.media_bucket, key, Callback=progress)
-    head = s3.head_object(Bucket=stack.media_bucket, Key=key)
+    boto3.client("s3").upload_file(str(path), stack.media_bucket, key, Callback=progress)
+    return uploaded(stack, key)
+
+
+def uploaded(stack: Stack, key: str) -> Upload:
+    """The object that the media bucket holds under the key now."""
+    head = boto3.client("s3").head_object(Bucket=stack.media_bucket, Key=key)
     return Upload(
         bucket=stack.media_bucket,
         key=key,

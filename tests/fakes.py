@@ -73,6 +73,19 @@ class Journal:
             raise Crash(effect)
 
 
+def _first_row(upload: Upload, now: datetime) -> dict[str, Any]:
+    return {
+        "recording_id": upload.recording_id,
+        "bucket": upload.bucket,
+        "key": upload.key,
+        "version_id": upload.version_id,
+        "etag": upload.etag,
+        "size_bytes": upload.size_bytes,
+        "created_at": text_of(now),
+        "day": now.date().isoformat(),
+    }
+
+
 class FakeLedger:
     """Both tables. Rows are what DynamoDB would hold; every change has the real one's condition."""
 
@@ -97,17 +110,7 @@ class FakeLedger:
                     message = f"{before.name} is being submitted by another invocation (attempt {before.attempt})."
                     raise RecordingInWork(message)
                 return Claim(before, taken=False)
-        first = {
-            "recording_id": upload.recording_id,
-            "bucket": upload.bucket,
-            "key": upload.key,
-            "version_id": upload.version_id,
-            "etag": upload.etag,
-            "size_bytes": upload.size_bytes,
-            "metadata": dict(metadata),
-            "created_at": text_of(now),
-            "day": now.date().isoformat(),
-        }
+        first = {**_first_row(upload, now), "metadata": dict(metadata)}
         row = self.rows.setdefault(upload.recording_id, first)
         lease_until = int(now.timestamp()) + lease_seconds
         row |= {"status": Status.SUBMITTING, "lease_until": lease_until, "due_at": lease_until, "open_shard": "0"}
@@ -122,18 +125,11 @@ class FakeLedger:
             return there
         now = self._clock()
         self.rows[upload.recording_id] = {
-            "recording_id": upload.recording_id,
-            "bucket": upload.bucket,
-            "key": upload.key,
-            "version_id": upload.version_id,
-            "etag": upload.etag,
-            "size_bytes": upload.size_bytes,
+            **_first_row(upload, now),
             "status": status,
             "reason": reason,
             "attempt": 0,
-            "created_at": text_of(now),
             "completed_at": text_of(now),
-            "day": now.date().isoformat(),
         }
         self._journal.note("refuse")
         return None
@@ -233,8 +229,6 @@ def _recording(row: Mapping[str, Any]) -> Recording:
         day=row["day"],
         created_at=row["created_at"],
         version_id=row["version_id"],
-        etag=row["etag"],
-        size_bytes=row["size_bytes"],
         reason=row.get("reason"),
         transcript_id=row.get("transcript_id"),
         upload_url=row.get("upload_url"),

@@ -19,6 +19,7 @@ import boto3
 import pytest
 import requests
 
+from audio_highlights.models import Upload
 from cli import recordings
 from cli.stack import Stack
 from local.stack import DEFAULT_STACK_NAME
@@ -153,11 +154,13 @@ def wait_for[T](look: Callable[[], T | None], what: str) -> T:
     pytest.fail(f"waited {WAIT_SECONDS} s for {what}")
 
 
-def put_and_end(stack: Stack, path: Path, key: str) -> dict[str, Any]:
-    """Upload a file and return its row when it has ended."""
-    uploaded = recordings.upload(stack, path, key)
-    row: dict[str, Any] | None = None
-    for now in recordings.follow(stack, uploaded.recording_id, WAIT_SECONDS):
-        row = now
+def ended(stack: Stack, upload: Upload) -> dict[str, Any]:
+    """The row of an upload when it has ended."""
+    *_, row = recordings.follow(stack, upload.recording_id, WAIT_SECONDS)
     assert row is not None
     return row
+
+
+def put_and_end(stack: Stack, path: Path, key: str) -> dict[str, Any]:
+    """Upload a file and return its row when it has ended."""
+    return ended(stack, recordings.upload(stack, path, key))

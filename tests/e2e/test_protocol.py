@@ -18,7 +18,7 @@ from audio_highlights.models import Upload
 from cli import recordings
 from cli.stack import Stack
 from local.stack import PROJECT
-from tests.e2e.conftest import System, put_and_end, wait_for
+from tests.e2e.conftest import System, ended, put_and_end, wait_for
 from tests.e2e.test_recordings import SPEECH, assert_complete
 
 
@@ -147,10 +147,9 @@ def test_a_wrong_api_key_says_so_keeps_the_message_and_heals_without_a_new_uploa
         if one["LogicalResourceId"] == "ApiKeySecret"
     ]
     boto3.client("secretsmanager").put_secret_value(SecretId=secret, SecretString=system.provider_key)
-    rows = list(recordings.follow(stack, uploaded.recording_id, 120))
-    assert rows[-1] is not None
-    assert_complete(stack, rows[-1])
-    assert "reason" not in rows[-1]
+    row = ended(stack, uploaded)
+    assert_complete(stack, row)
+    assert "reason" not in row
     assert len(paid_for(system, uploaded.key.split("/", maxsplit=1)[0])) == 1
 
 
@@ -177,9 +176,7 @@ def test_a_key_overwritten_at_once_is_two_recordings(system: System, stack: Stac
         put = boto3.client("s3").put_object(Bucket=stack.media_bucket, Key=key, Body=body)
         uploads.append(Upload(stack.media_bucket, key, put["VersionId"], put["ETag"].strip('"'), len(body)))
     for upload in uploads:
-        rows = list(recordings.follow(stack, upload.recording_id, 120))
-        assert rows[-1] is not None
-        assert_complete(stack, rows[-1])
+        assert_complete(stack, ended(stack, upload))
     assert len(paid_for(system, key)) == 2
 
 

@@ -12,10 +12,9 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from audio_highlights.models import Upload
 from cli import recordings
 from cli.stack import Stack
-from tests.e2e.conftest import System, put_and_end
+from tests.e2e.conftest import System, ended, put_and_end
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
 SPEECH = FIXTURES / "refund.mp3"
@@ -47,13 +46,7 @@ def transcript_document(row: dict[str, Any]) -> dict[str, Any]:
 
 def ended_row(stack: Stack, key: str, body: bytes) -> dict[str, Any]:
     boto3.client("s3").put_object(Bucket=stack.media_bucket, Key=key, Body=body)
-    head = boto3.client("s3").head_object(Bucket=stack.media_bucket, Key=key)
-    upload = Upload(stack.media_bucket, key, head.get("VersionId"), head["ETag"].strip('"'), len(body))
-    row: dict[str, Any] | None = None
-    for now in recordings.follow(stack, upload.recording_id, 60):
-        row = now
-    assert row is not None
-    return row
+    return ended(stack, recordings.uploaded(stack, key))
 
 
 def test_a_recording_under_an_odd_key_becomes_rows_files_and_an_event(stack: Stack, events: Listen) -> None:
@@ -81,11 +74,8 @@ def test_the_object_s_own_metadata_is_on_the_row(stack: Stack) -> None:
     boto3.client("s3").upload_file(
         str(SPEECH), stack.media_bucket, key, ExtraArgs={"Metadata": {"agent": "slt", "call_id": "4711"}}
     )
-    head = boto3.client("s3").head_object(Bucket=stack.media_bucket, Key=key)
-    upload = Upload(stack.media_bucket, key, head.get("VersionId"), head["ETag"].strip('"'), head["ContentLength"])
-    rows = list(recordings.follow(stack, upload.recording_id, 120))
-    assert rows[-1] is not None
-    assert rows[-1]["metadata"] == {"agent": "slt", "call_id": "4711"}
+    row = ended(stack, recordings.uploaded(stack, key))
+    assert row["metadata"] == {"agent": "slt", "call_id": "4711"}
 
 
 def test_a_video_becomes_highlights(stack: Stack) -> None:

@@ -122,8 +122,6 @@ class Recording:
     day: str
     created_at: str
     version_id: str | None = None
-    etag: str = ""
-    size_bytes: int = 0
     reason: str | None = None
     transcript_id: str | None = None
     upload_url: str | None = None

@@ -59,8 +59,11 @@ def _from_item(item: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _deserialize(value) for name, value in item.items()}
 
 
-def _recording(item: Mapping[str, Any]) -> Recording:
-    row = _from_item(item)
+def _read(item: Mapping[str, Any]) -> Recording:
+    return _recording(_from_item(item))
+
+
+def _recording(row: Mapping[str, Any]) -> Recording:
     return Recording(
         recording_id=row["recording_id"],
         bucket=row["bucket"],
@@ -70,8 +73,6 @@ def _recording(item: Mapping[str, Any]) -> Recording:
         day=row["day"],
         created_at=row["created_at"],
         version_id=row.get("version_id"),
-        etag=row.get("etag", ""),
-        size_bytes=int(row.get("size_bytes", 0)),
         reason=row.get("reason"),
         transcript_id=row.get("transcript_id"),
         upload_url=row.get("upload_url"),
@@ -113,7 +114,7 @@ class Ledger:
         answer = self._client.get_item(
             TableName=self._recordings, Key=_to_item({"recording_id": recording_id}), ConsistentRead=True
         )
-        return _recording(answer["Item"]) if "Item" in answer else None
+        return _read(answer["Item"]) if "Item" in answer else None
 
     def claim(self, upload: Upload, metadata: Mapping[str, str], lease_seconds: int) -> Claim:
         """Take the recording for one attempt. Raises RecordingInWork while another claim's lease runs."""
@@ -152,15 +153,15 @@ class Ledger:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._client.exceptions.ConditionalCheckFailedException as error:
-            there = _recording(error.response["Item"])  # type: ignore[typeddict-item]
+            there = _read(error.response["Item"])  # type: ignore[typeddict-item]
             if there.status in OPEN and there.transcript_id is None:
                 message = f"{there.name} is being submitted by another invocation (attempt {there.attempt})."
                 raise RecordingInWork(message) from None
             return Claim(there, taken=False)
         if not answer.get("Attributes"):
             claimed = {"recording_id": upload.recording_id, **first, "status": Status.SUBMITTING.value, "attempt": 1}
-            return Claim(_recording(_to_item(claimed)), taken=True)
-        before = _recording(answer["Attributes"])
+            return Claim(_recording(claimed), taken=True)
+        before = _read(answer["Attributes"])
         claimed_again = replace(before, status=Status.SUBMITTING, attempt=before.attempt + 1, reason=None)
         return Claim(claimed_again, taken=True, unclear=before.status is Status.SUBMITTING)
 
@@ -183,7 +184,7 @@ class Ledger:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._client.exceptions.ConditionalCheckFailedException as error:
-            return _recording(error.response["Item"])  # type: ignore[typeddict-item]
+            return _read(error.response["Item"])  # type: ignore[typeddict-item]
         return None
 
     def release(self, recording: Recording, reason: str, status: Status) -> None:
@@ -283,7 +284,7 @@ class Ledger:
                 KeyConditionExpression="open_shard = :shard AND due_at <= :now",
                 ExpressionAttributeValues=_to_item({":shard": str(shard), ":now": int(moment.timestamp())}),
             ):
-                yield from map(_recording, page["Items"])
+                yield from map(_read, page["Items"])
 
     def _highlight_item(self, recording: Recording, highlight: Highlight, completed_at: str) -> dict[str, Any]:
         return _to_item(

@@ -48,18 +48,6 @@ from audio_highlights.models import (
 WEBHOOK_HEADER = "x-audio-highlights-binding"
 HIGHLIGHTS_READY = "Highlights Ready"
 RECORDING_FAILED = "Recording Failed"
-# What a "Highlights Ready" event says and the row keeps.
-_ROW_FACTS = (
-    "transcript_id",
-    "highlights_status",
-    "highlight_count",
-    "top_highlights",
-    "audio_duration",
-    "language_code",
-    "speech_model",
-    "highlights_uri",
-    "transcript_uri",
-)
 _ARCHIVED = ("GLACIER", "DEEP_ARCHIVE")
 # The provider's clock and ours may differ.
 _CLOCK_DIFFERENCE = timedelta(minutes=5)
@@ -385,36 +373,31 @@ class Deliverer:
         return Outcome.FAILED, reason
 
     def _completed(self, recording: Recording, transcript: Transcript) -> tuple[Outcome, str]:
-        detail, highlights = self._store(recording, transcript)
-        facts = {name: detail[name] for name in _ROW_FACTS} | {"confidence": transcript.confidence}
-        if not self._ledger.complete(recording, facts, highlights):
+        facts, highlights = self._store(recording, transcript)
+        if not self._ledger.complete(recording, {**facts, "confidence": transcript.confidence}, highlights):
             winner = self._ledger.get(recording.recording_id)
             if winner and winner.status is Status.COMPLETED and winner.transcript_id != transcript.transcript_id:
                 self._store(winner, self._provider.get(str(winner.transcript_id)))  # over the files just written
             return Outcome.DUPLICATE, "the recording had ended already"
-        self._events.put(HIGHLIGHTS_READY, detail)
-        return Outcome.COMPLETED, f"{len(highlights)} highlights ({detail['highlights_status']})"
+        self._events.put(HIGHLIGHTS_READY, {**_named(recording), **facts})
+        return Outcome.COMPLETED, f"{len(highlights)} highlights ({facts['highlights_status']})"
 
     def _told_again(self, recording: Recording) -> tuple[Outcome, str]:
         """Do again what comes after the row is closed; the files too, in case another transcript's overwrote them."""
         if recording.status is Status.COMPLETED:
             try:
-                detail, _ = self._store(recording, self._provider.get(str(recording.transcript_id)))
+                facts, _ = self._store(recording, self._provider.get(str(recording.transcript_id)))
             except TranscriptNotFound:
                 return Outcome.DUPLICATE, "already completed, and the provider has deleted the transcript since"
-            self._events.put(HIGHLIGHTS_READY, detail)
+            self._events.put(HIGHLIGHTS_READY, {**_named(recording), **facts})
         elif recording.status is Status.FAILED:
             self._events.put(RECORDING_FAILED, _failed_detail(recording, recording.reason or ""))
         return Outcome.DUPLICATE, f"already {recording.status}; told again"
 
     def _store(self, recording: Recording, transcript: Transcript) -> tuple[dict[str, Any], list[Highlight]]:
-        """Write both files; returns what the "Highlights Ready" event says, and the highlights."""
+        """Write both files; returns what row and event say of the transcript, and the highlights."""
         highlights_status, highlights = transcript.highlights()
-        source = {
-            "recording_id": recording.recording_id,
-            "bucket": recording.bucket,
-            "key": recording.key,
-            "version_id": recording.version_id,
+        facts = {
             "transcript_id": transcript.transcript_id,
             "highlights_status": highlights_status.value,
             "highlight_count": len(highlights),
@@ -424,7 +407,8 @@ class Deliverer:
             "speech_model": transcript.speech_model,
         }
         document = {
-            **source,
+            **_named(recording),
+            **facts,
             "created_at": recording.created_at,
             "auto_highlights_result": transcript.body.get("auto_highlights_result"),
         }
@@ -433,7 +417,7 @@ class Deliverer:
             "highlights_uri": self._results.put_highlights(recording, document),
             "transcript_uri": self._results.put_transcript(recording, whole),
         }
-        return source | places, highlights
+        return facts | places, highlights
 
 
 class Sweeper:
@@ -489,12 +473,15 @@ def has_ended(provider: Provider, finished: Finished) -> bool:
         return True
 
 
-def _failed_detail(what: Recording | Upload, reason: str) -> dict[str, Any]:
+def _named(what: Recording | Upload) -> dict[str, Any]:
+    """How files and events name a recording."""
     return {
         "recording_id": what.recording_id,
         "bucket": what.bucket,
         "key": what.key,
         "version_id": what.version_id,
-        "status": Status.FAILED.value,
-        "reason": reason,
     }
+
+
+def _failed_detail(what: Recording | Upload, reason: str) -> dict[str, Any]:
+    return {**_named(what), "status": Status.FAILED.value, "reason": reason}
