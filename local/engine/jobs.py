@@ -1,4 +1,4 @@
-"""The life of a job: queue, download, decoding, recognition, key phrases, webhook."""
+"""The life of a job: queue, download, decoding, recognition, key phrases, webhook; and the uploads."""
 
 import asyncio
 import functools
@@ -6,8 +6,9 @@ import logging
 import math
 import re
 import shutil
+import time
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from yarl import URL
 
 from local.engine import net, webhook
 from local.engine.audio import SAMPLE_RATE, AudioError
+from local.engine.deliveries import Delivery
 from local.engine.parameters import DEFAULT_SPEECH_MODELS
 from local.engine.recogniser import write_out
 from local.engine.transcripts import Transcripts
@@ -26,7 +28,10 @@ _LOG = logging.getLogger(__name__)
 SERVER_ERROR = "Server error, developers have been alerted"
 _LARGEST_DOWNLOAD = 5 * 1000**3
 _CHUNK = 256 * 1024
-_UPLOAD_PATH = re.compile(r"/upload/([0-9a-f]{8})/([0-9a-f-]{36})")
+_UPLOAD_PATH = re.compile(r"/upload/[0-9a-f]{8}/[0-9a-f-]{36}")
+_LONGEST_SWEEP_INTERVAL_S = 3600.0
+# A job that was running each time when its server died may well be why.
+_MOST_STARTS = 3
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,8 @@ class Limits:
     job_s: float = 3 * 3600.0
     download_s: float = 1800.0
     webhook_interval_s: float = webhook.INTERVAL_S
+    upload_s: float = 24 * 3600.0
+    """How long an upload stays that no transcript uses."""
 
 
 class DownloadError(Exception):
@@ -44,7 +51,10 @@ class DownloadError(Exception):
 
 
 class Jobs:
-    """Runs jobs first in, first out; what they learn is written to the transcripts."""
+    """Runs jobs first in, first out; what they learn is written to the transcripts.
+
+    Jobs that were open when the server stopped are taken up again by the next one, in their order.
+    """
 
     def __init__(self, data_dir: Path, transcripts: Transcripts, workers: Workers, limits: Limits) -> None:
         """`data_dir` holds the uploads and what jobs download and decode."""
@@ -53,34 +63,46 @@ class Jobs:
         self._transcripts = transcripts
         self._workers = workers
         self._limits = limits
+        self._webhooks = webhook.Webhooks(transcripts, limits.webhook_interval_s)
         self._waiting: deque[str] = deque()
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._deliveries: set[asyncio.Task[None]] = set()
+        self._sweeping: asyncio.Task[None] | None = None
         self._session: aiohttp.ClientSession | None = None
         self.base_url = URL()
 
     async def start(self) -> None:
-        """Close what an earlier process left open; the jobs of that process are not resumed."""
+        """Take up what an earlier process left open: its webhooks and its jobs, oldest first."""
         self._session = net.client_session()
         self._uploads.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(self._scratch, ignore_errors=True)
         self._scratch.mkdir()
+        self._sweeping = asyncio.create_task(self._sweep_uploads())
+        await self._webhooks.start()
         for transcript_id in self._transcripts.open_ids():
-            self._end(transcript_id, status="error", error=SERVER_ERROR)
+            if self._transcripts.starts(transcript_id) >= _MOST_STARTS:
+                _LOG.error("job %s was running each time when the server died: given up", transcript_id)
+                self._end(transcript_id, status="error", error=SERVER_ERROR)
+            else:
+                self._transcripts.update(transcript_id, status="queued")
+                self._waiting.append(transcript_id)
+        self._fill()
 
     async def close(self) -> None:
-        """Stop every job and delivery where it stands."""
+        """Stop every job and delivery where it stands; the next process goes on with them."""
         self._waiting.clear()
-        tasks = [*self._running.values(), *self._deliveries]
+        for transcript_id in self._running:
+            self._transcripts.forgive_start(transcript_id)
+        tasks = [*self._running.values(), *filter(None, [self._sweeping])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._webhooks.close()
         if self._session:
             await self._session.close()
 
     def next_status(self) -> str:
         """Return the status that a job submitted now begins with."""
-        return "processing" if len(self._running) < self._limits.concurrency else "queued"
+        return "processing" if len(self._running) + len(self._waiting) < self._limits.concurrency else "queued"
 
     def submit(self, transcript_id: str) -> None:
         """Take a transcript that has just been stored; it ends as completed or error, whatever happens."""
@@ -93,6 +115,7 @@ class Jobs:
             self._waiting.remove(transcript_id)
         if task := self._running.pop(transcript_id, None):
             task.cancel()
+        self._transcripts.forget_starts(transcript_id)
 
     def new_upload(self, directory: str, name: str) -> Path:
         """Return where to store an upload that gets the URL path /upload/`directory`/`name`."""
@@ -102,28 +125,41 @@ class Jobs:
 
     def is_upload_url(self, url: str) -> bool:
         """Whether a URL looks like one that this server gave out for an upload."""
-        return self._upload_path(url) is not None
+        parsed = _upload_url(url)
+        return parsed is not None and parsed.port == self.base_url.port
 
     def uploaded_file(self, url: str) -> Path | None:
-        """Return the file behind an upload URL of this server, None if there is none."""
-        found = self._upload_path(url)
-        path = found and self._uploads / found[1] / found[2]
+        """Return the file behind an upload URL of this server, None if there is none.
+
+        The port may be another: the server may have had that one before it was started again.
+        """
+        parsed = _upload_url(url)
+        path = parsed and self._uploads / parsed.path.removeprefix("/upload/")
         return path if path and path.is_file() else None
 
-    def _upload_path(self, url: str) -> re.Match[str] | None:
-        try:
-            parsed = net.as_written(url)
-        except ValueError:
-            return None
-        host = parsed.host or ""
-        if parsed.port != self.base_url.port or not (host == self.base_url.host or net.is_loopback_name(host)):
-            return None
-        return _UPLOAD_PATH.fullmatch(parsed.path)
+    async def _sweep_uploads(self) -> None:
+        while True:
+            self._remove_unused_uploads()
+            await asyncio.sleep(min(self._limits.upload_s, _LONGEST_SWEEP_INTERVAL_S))
+
+    def _remove_unused_uploads(self) -> None:
+        oldest = time.time() - self._limits.upload_s
+        old = {path for path in self._uploads.glob("*/*") if path.stat().st_mtime < oldest}
+        if old:
+            old -= _files_of(self._transcripts.audio_urls(), self._uploads)
+        for path in old:
+            _LOG.info("removed an upload that nobody used: %s", path.name)
+            path.unlink()
+        for directory in self._uploads.glob("*/"):
+            if not any(directory.iterdir()):
+                directory.rmdir()
 
     def _fill(self) -> None:
         while self._waiting and len(self._running) < self._limits.concurrency:
             transcript_id = self._waiting.popleft()
-            task = asyncio.create_task(self._run(transcript_id))
+            self._transcripts.count_start(transcript_id)
+            transcript = self._transcripts.update(transcript_id, status="processing")
+            task = asyncio.create_task(self._run(transcript))
             self._running[transcript_id] = task
             task.add_done_callback(functools.partial(self._leave, transcript_id))
 
@@ -131,10 +167,10 @@ class Jobs:
         self._running.pop(transcript_id, None)
         self._fill()
 
-    async def _run(self, transcript_id: str) -> None:
+    async def _run(self, transcript: dict[str, Any]) -> None:
+        transcript_id = transcript["id"]
         scratch = self._scratch / transcript_id
         try:
-            transcript = self._transcripts.update(transcript_id, status="processing")
             scratch.mkdir()
             async with asyncio.timeout(self._limits.job_s):
                 results = await self._transcribe(transcript, scratch)
@@ -220,27 +256,38 @@ class Jobs:
         return target
 
     def _end(self, transcript_id: str, **changes: Any) -> None:
-        transcript = self._transcripts.update(transcript_id, **changes)
+        with self._transcripts.transaction():
+            transcript = self._transcripts.update(transcript_id, **changes)
+            self._transcripts.forget_starts(transcript_id)
+            owed = [self._webhooks.store(delivery) for delivery in self._deliveries(transcript)]
         _LOG.info("job %s %s", transcript_id, transcript["status"])
-        if transcript["webhook_url"]:
-            self._deliver(self._tell(transcript))
+        for delivery in owed:
+            self._webhooks.begin(delivery)
 
-    def _deliver(self, telling: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(telling)
-        self._deliveries.add(task)
-        task.add_done_callback(self._deliveries.discard)
-
-    async def _tell(self, transcript: dict[str, Any]) -> None:
-        if self._session is None:
-            return
-        transcript_id = transcript["id"]
+    def _deliveries(self, transcript: dict[str, Any]) -> list[Delivery]:
+        if not transcript["webhook_url"]:
+            return []
         name = transcript["webhook_auth_header_name"]
-        value = self._transcripts.webhook_auth_header_value(transcript_id)
-        status = await webhook.deliver(
-            self._session,
-            transcript["webhook_url"],
-            {"transcript_id": transcript_id, "status": transcript["status"]},
-            (name, value) if name and value else None,
-            interval_s=self._limits.webhook_interval_s,
-        )
-        self._transcripts.update(transcript_id, webhook_status_code=status)
+        value = self._transcripts.webhook_auth_header_value(transcript["id"])
+        return [
+            Delivery(
+                transcript_id=transcript["id"],
+                url=transcript["webhook_url"],
+                body=webhook.body(transcript["id"], transcript["status"]),
+                header=(name, value) if name and value else None,
+            ),
+        ]
+
+
+def _upload_url(url: str) -> URL | None:
+    try:
+        parsed = net.as_written(url)
+    except ValueError:
+        return None
+    here = parsed.host == "127.0.0.1" or net.is_loopback_name(parsed.host or "")
+    return parsed if here and _UPLOAD_PATH.fullmatch(parsed.path) else None
+
+
+def _files_of(urls: Iterable[str], uploads: Path) -> set[Path]:
+    found = filter(None, map(_upload_url, urls))
+    return {uploads / url.path.removeprefix("/upload/") for url in found}
