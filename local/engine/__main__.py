@@ -14,6 +14,7 @@ from pathlib import Path
 from aiohttp import web
 from yarl import URL
 
+from local.engine.faults import Faults
 from local.engine.jobs import Jobs, Limits
 from local.engine.server import Server, write_port
 from local.engine.transcripts import Transcripts
@@ -57,6 +58,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="how long uploads stay that no transcript uses (default 24 hours)",
     )
     add("--recogniser", default=DEFAULT_RECOGNISER, metavar="MODULE:FACTORY", help="default: %(default)s")
+    add("--faults", action="store_true", help="let POST /faults say what goes wrong, see faults.md")
+    add("--instant", action="store_true", help="make the words up instead of recognising any, for load tests")
     add("--rude-words", action="store_true", help="let the recogniser hear rude words")
     options = parser.parse_args(arguments)
     if not options.api_key:
@@ -87,9 +90,11 @@ async def _serve(options: argparse.Namespace) -> None:
         job_s=options.job_time_limit,
         webhook_interval_s=options.webhook_interval,
         upload_s=options.upload_lifetime,
+        instant=options.instant,
     )
-    jobs = Jobs(options.data_dir.resolve(), transcripts, workers, limits)
-    runner = web.AppRunner(Server(options.api_key, jobs, transcripts).application(), access_log=None)
+    faults = Faults(transcripts) if options.faults else None
+    jobs = Jobs(options.data_dir.resolve(), transcripts, workers, limits, faults)
+    runner = web.AppRunner(Server(options.api_key, jobs, transcripts, faults).application(), access_log=None)
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)

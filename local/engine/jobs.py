@@ -8,7 +8,7 @@ import re
 import shutil
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,9 @@ from yarl import URL
 from local.engine import net, webhook
 from local.engine.audio import SAMPLE_RATE, AudioError
 from local.engine.deliveries import Delivery
+from local.engine.fault_script import ANSWERED_EARLY, COMPLETED_EARLY
+from local.engine.faults import Faults, ScriptedError
+from local.engine.made_up import spoken, text_of
 from local.engine.parameters import DEFAULT_SPEECH_MODELS
 from local.engine.recogniser import write_out
 from local.engine.transcripts import Transcripts
@@ -32,6 +35,7 @@ _UPLOAD_PATH = re.compile(r"/upload/[0-9a-f]{8}/[0-9a-f-]{36}")
 _LONGEST_SWEEP_INTERVAL_S = 3600.0
 # A job that was running each time when its server died may well be why.
 _MOST_STARTS = 3
+_MADE_UP_WORDS = 70
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class Limits:
     webhook_interval_s: float = webhook.INTERVAL_S
     upload_s: float = 24 * 3600.0
     """How long an upload stays that no transcript uses."""
+    instant: bool = False
+    """Make the words up instead of listening to the sound."""
 
 
 class DownloadError(Exception):
@@ -56,19 +62,41 @@ class Jobs:
     Jobs that were open when the server stopped are taken up again by the next one, in their order.
     """
 
-    def __init__(self, data_dir: Path, transcripts: Transcripts, workers: Workers, limits: Limits) -> None:
-        """`data_dir` holds the uploads and what jobs download and decode."""
+    def __init__(
+        self,
+        data_dir: Path,
+        transcripts: Transcripts,
+        workers: Workers,
+        limits: Limits,
+        faults: Faults | None = None,
+    ) -> None:
+        """`data_dir` holds the uploads and what jobs download and decode; without `faults` nothing goes wrong."""
         self._uploads = data_dir / "uploads"
         self._scratch = data_dir / "jobs"
         self._transcripts = transcripts
         self._workers = workers
         self._limits = limits
+        self._faults = faults or Faults(transcripts)
         self._webhooks = webhook.Webhooks(transcripts, limits.webhook_interval_s)
         self._waiting: deque[str] = deque()
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
         self._sweeping: asyncio.Task[None] | None = None
         self._session: aiohttp.ClientSession | None = None
         self.base_url = URL()
+
+    def counts(self) -> dict[str, Any]:
+        """Return what a test of thousands wants to add up; jobs by audio_url without its query.
+
+        "answers" are those of the webhooks: attempts by HTTP status, or "no answer"; "owed" are deliveries
+        not over yet.
+        """
+        return {
+            "creates": self._transcripts.creates(),
+            "transcripts": self._transcripts.statuses(),
+            "deleted": self._transcripts.deleted(),
+            "webhooks": self._webhooks.counts(),
+        }
 
     async def start(self) -> None:
         """Take up what an earlier process left open: its webhooks and its jobs, oldest first."""
@@ -90,6 +118,8 @@ class Jobs:
     async def close(self) -> None:
         """Stop every job and delivery where it stands; the next process goes on with them."""
         self._waiting.clear()
+        for timer in self._timers.values():
+            timer.cancel()
         for transcript_id in self._running:
             self._transcripts.forgive_start(transcript_id)
         tasks = [*self._running.values(), *filter(None, [self._sweeping])]
@@ -104,10 +134,21 @@ class Jobs:
         """Return the status that a job submitted now begins with."""
         return "processing" if len(self._running) + len(self._waiting) < self._limits.concurrency else "queued"
 
-    def submit(self, transcript_id: str) -> None:
-        """Take a transcript that has just been stored; it ends as completed or error, whatever happens."""
-        self._waiting.append(transcript_id)
-        self._fill()
+    def submit(self, transcript_id: str) -> dict[str, Any]:
+        """Take a transcript that has just been stored; it ends as completed or error, whatever happens.
+
+        Returns the transcript as it then stands.
+        """
+        transcript = self._transcripts.get(transcript_id) or {}
+        held_s = self._faults.on_submit(transcript)
+        if tried := self._send_early(ANSWERED_EARLY, transcript):
+            self._faults.hold_answer(transcript_id, tried)
+        if held_s is None:
+            self._enqueue(transcript_id)
+        else:
+            self._transcripts.update(transcript_id, status="queued")
+            self._later(held_s, transcript_id, self._enqueue)
+        return self._transcripts.get(transcript_id) or {}
 
     def drop(self, transcript_id: str) -> None:
         """Forget a job that has not ended, because its transcript is being deleted."""
@@ -115,7 +156,10 @@ class Jobs:
             self._waiting.remove(transcript_id)
         if task := self._running.pop(transcript_id, None):
             task.cancel()
+        if timer := self._timers.pop(transcript_id, None):
+            timer.cancel()
         self._transcripts.forget_starts(transcript_id)
+        self._faults.on_end(transcript_id)
 
     def new_upload(self, directory: str, name: str) -> Path:
         """Return where to store an upload that gets the URL path /upload/`directory`/`name`."""
@@ -154,6 +198,17 @@ class Jobs:
             if not any(directory.iterdir()):
                 directory.rmdir()
 
+    def _enqueue(self, transcript_id: str) -> None:
+        self._waiting.append(transcript_id)
+        self._fill()
+
+    def _later(self, seconds: float, transcript_id: str, action: Callable[[str], None]) -> None:
+        def act() -> None:
+            del self._timers[transcript_id]
+            action(transcript_id)
+
+        self._timers[transcript_id] = asyncio.get_running_loop().call_later(seconds, act)
+
     def _fill(self) -> None:
         while self._waiting and len(self._running) < self._limits.concurrency:
             transcript_id = self._waiting.popleft()
@@ -173,8 +228,10 @@ class Jobs:
         try:
             scratch.mkdir()
             async with asyncio.timeout(self._limits.job_s):
-                results = await self._transcribe(transcript, scratch)
+                results = await self._results(transcript, scratch)
             self._end(transcript_id, status="completed", **results)
+        except ScriptedError as error:
+            self._end(transcript_id, status="error", error=str(error) or SERVER_ERROR)
         except (AudioError, DownloadError) as error:
             self._end(transcript_id, status="error", error=str(error))
         except Exception:  # noqa: BLE001  a job always ends, with a text
@@ -182,6 +239,35 @@ class Jobs:
             self._end(transcript_id, status="error", error=SERVER_ERROR)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+
+    async def _results(self, transcript: dict[str, Any], scratch: Path) -> dict[str, Any]:
+        if tried := self._send_early(COMPLETED_EARLY, transcript):
+            await tried.wait()
+        await self._faults.on_start(transcript)
+        made_up = self._faults.made_up(transcript["id"])
+        if made_up is None and not self._limits.instant:
+            results = await self._transcribe(transcript, scratch)
+        else:
+            results = await self._make_up(transcript, scratch, made_up or {})
+        return self._faults.on_results(transcript["id"], results)
+
+    async def _make_up(self, transcript: dict[str, Any], scratch: Path, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Results without decoding and recognition; the download and the key phrases are real."""
+        media = await self._fetch(transcript["audio_url"], scratch / "media")
+        if "text" in options:
+            words = spoken(options["text"])
+        else:
+            words = spoken(await asyncio.to_thread(text_of, media, options.get("words", _MADE_UP_WORDS)))
+        return {
+            "text": " ".join(word["text"] for word in words),
+            "words": words,
+            "confidence": 1.0 if words else 0.0,
+            "audio_duration": math.ceil(words[-1]["end"] / 1000) if words else 1,
+            "auto_highlights_result": (
+                await self._workers.run("key_phrases", words) if transcript["auto_highlights"] else None
+            ),
+            "speech_model_used": (transcript["speech_models"] or DEFAULT_SPEECH_MODELS)[0],
+        }
 
     async def _transcribe(self, transcript: dict[str, Any], scratch: Path) -> dict[str, Any]:
         media = await self._fetch(transcript["audio_url"], scratch / "media")
@@ -259,24 +345,31 @@ class Jobs:
         with self._transcripts.transaction():
             transcript = self._transcripts.update(transcript_id, **changes)
             self._transcripts.forget_starts(transcript_id)
-            owed = [self._webhooks.store(delivery) for delivery in self._deliveries(transcript)]
+            delivery = self._delivery(transcript)
+            sent = self._faults.on_delivery(transcript, delivery) if delivery else []
+            owed = [self._webhooks.store(one) for one in sent]
         _LOG.info("job %s %s", transcript_id, transcript["status"])
-        for delivery in owed:
-            self._webhooks.begin(delivery)
+        for one in owed:
+            self._webhooks.begin(one)
+        if (vanishes_s := self._faults.on_end(transcript_id)) is not None:
+            self._later(vanishes_s, transcript_id, self._transcripts.remove)
 
-    def _deliveries(self, transcript: dict[str, Any]) -> list[Delivery]:
+    def _send_early(self, point: str, transcript: dict[str, Any]) -> asyncio.Event | None:
+        delivery = self._delivery(transcript)
+        early = delivery and self._faults.early(point, transcript, delivery)
+        return self._webhooks.begin(self._webhooks.store(early)) if early else None
+
+    def _delivery(self, transcript: dict[str, Any]) -> Delivery | None:
         if not transcript["webhook_url"]:
-            return []
+            return None
         name = transcript["webhook_auth_header_name"]
         value = self._transcripts.webhook_auth_header_value(transcript["id"])
-        return [
-            Delivery(
-                transcript_id=transcript["id"],
-                url=transcript["webhook_url"],
-                body=webhook.body(transcript["id"], transcript["status"]),
-                header=(name, value) if name and value else None,
-            ),
-        ]
+        return Delivery(
+            transcript_id=transcript["id"],
+            url=transcript["webhook_url"],
+            body=webhook.body(transcript["id"], transcript["status"]),
+            header=(name, value) if name and value else None,
+        )
 
 
 def _upload_url(url: str) -> URL | None:

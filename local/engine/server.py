@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import web
 from yarl import URL
 
+from local.engine.faults import Faults
 from local.engine.jobs import SERVER_ERROR, Jobs
 from local.engine.parameters import (
     BAD_SCHEMA,
@@ -38,11 +39,12 @@ type _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Server:
     """The routes of one server, over the jobs and transcripts it was given."""
 
-    def __init__(self, api_key: str, jobs: Jobs, transcripts: Transcripts) -> None:
-        """`api_key` is what clients must send as the whole Authorization header."""
+    def __init__(self, api_key: str, jobs: Jobs, transcripts: Transcripts, faults: Faults | None = None) -> None:
+        """`api_key` is what clients must send as the whole Authorization header; `faults` adds their routes."""
         self._api_key = api_key.encode()
         self._jobs = jobs
         self._transcripts = transcripts
+        self._faults = faults
 
     def application(self) -> web.Application:
         """Return the aiohttp application."""
@@ -58,12 +60,22 @@ class Server:
                 web.delete("/v2/transcript/{id}", self._delete),
             ],
         )
+        if self._faults:
+            application.middlewares.append(self._faults.middleware)
+            application.add_routes(
+                [
+                    web.post("/faults", self._faults.post),
+                    web.get("/faults", self._faults.get),
+                    web.delete("/faults", self._faults.delete),
+                    web.get("/counts", self._counts),
+                ],
+            )
         return application
 
     @web.middleware
     async def _guarded(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         """Let in who has the key; turn every failure into an answer."""
-        if request.path == "/v2" or request.path.startswith("/v2/"):
+        if request.path.startswith(("/v2/", "/faults", "/counts")) or request.path == "/v2":
             given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
             if not hmac.compare_digest(given, self._api_key):
                 return _error(401, "Authentication error, API token missing/invalid")
@@ -107,8 +119,10 @@ class Server:
             return _error(403, "Cannot access uploaded file")
         transcript = new_transcript(str(uuid.uuid4()), parameters, self._jobs.next_status())
         self._transcripts.add(transcript, parameters.get("webhook_auth_header_value"))
-        self._jobs.submit(transcript["id"])
-        return web.json_response(transcript)
+        return web.json_response(self._jobs.submit(transcript["id"]))
+
+    async def _counts(self, _: web.Request) -> web.StreamResponse:
+        return web.json_response(self._jobs.counts())
 
     async def _get(self, request: web.Request) -> web.StreamResponse:
         return web.json_response(self._find(request))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 OPEN = ("queued", "processing")
+DELETED_URL = "http://deleted_by_user"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS transcripts (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -22,7 +23,8 @@ CREATE TABLE IF NOT EXISTS transcripts (
     body TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS by_status ON transcripts (status, number);
-CREATE TABLE IF NOT EXISTS starts (transcript_id TEXT PRIMARY KEY, count INTEGER NOT NULL)
+CREATE TABLE IF NOT EXISTS starts (transcript_id TEXT PRIMARY KEY, count INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS creates (audio_url TEXT PRIMARY KEY, count INTEGER NOT NULL)
 """
 _PAGE = """
 SELECT id, status, created, completed, audio_url, error FROM transcripts
@@ -124,6 +126,28 @@ class Transcripts:
         """Yield the audio_url of every transcript."""
         for row in self._db.execute("SELECT audio_url FROM transcripts"):
             yield row["audio_url"]
+
+    def count_create(self, audio_url: str) -> None:
+        """Note that a job was made for a URL; for tests, which want to know how often."""
+        self._db.execute(
+            "INSERT INTO creates (audio_url, count) VALUES (?, 1) "
+            "ON CONFLICT (audio_url) DO UPDATE SET count = count + 1",
+            (audio_url,),
+        )
+
+    def creates(self) -> dict[str, int]:
+        """Return how many jobs were noted for each URL."""
+        return {row["audio_url"]: row["count"] for row in self._db.execute("SELECT audio_url, count FROM creates")}
+
+    def statuses(self) -> dict[str, int]:
+        """Return how many transcripts there are of each status."""
+        query = "SELECT status, count(*) AS number FROM transcripts GROUP BY status"
+        return {row["status"]: row["number"] for row in self._db.execute(query)}
+
+    def deleted(self) -> int:
+        """Return how many transcripts their owners deleted."""
+        query = "SELECT count(*) AS number FROM transcripts WHERE audio_url = ?"
+        return int(self._db.execute(query, (DELETED_URL,)).fetchone()["number"])
 
     def starts(self, transcript_id: str) -> int:
         """Return how often the job was started and neither ended nor was stopped in good order."""

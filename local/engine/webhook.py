@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from typing import Any
 
 import aiohttp
 from multidict import CIMultiDict
@@ -68,9 +69,9 @@ class Webhooks:
         task.add_done_callback(self._tasks.discard)
         return tried
 
-    def answers(self) -> dict[str, int]:
-        """Return how many attempts were answered with each HTTP status, or with "no answer"."""
-        return self._deliveries.answers()
+    def counts(self) -> dict[str, Any]:
+        """Return how many attempts were answered how, and how many deliveries are not over."""
+        return {"answers": self._deliveries.answers(), "owed": len(self._deliveries.owed())}
 
     async def _deliver(self, delivery: Delivery, tried: asyncio.Event) -> None:
         try:
