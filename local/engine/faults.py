@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import math
 import socket
 import struct
 import uuid
@@ -20,7 +21,7 @@ from local.engine.webhook import body as webhook_body
 
 _LOG = logging.getLogger(__name__)
 _LONGEST_LOG = 10_000
-_LONGEST_DRIP = 1000
+_DROPS_PER_S = 100
 _CALLS = {
     ("POST", "/v2/upload"): "upload",
     ("POST", "/v2/transcript"): "create",
@@ -290,9 +291,10 @@ async def _piecemeal(fault: Fault, request: web.Request, right: web.StreamRespon
         if request.transport:
             request.transport.close()
         return answer
-    size = max(1, len(whole) // _LONGEST_DRIP)
+    seconds = fault.options["seconds"]
+    size = max(1, math.ceil(len(whole) / max(1.0, seconds * _DROPS_PER_S)))
     for start in range(0, len(whole), size):
-        await asyncio.sleep(fault.options["seconds"] * size / len(whole))
+        await asyncio.sleep(seconds * size / len(whole))
         await answer.write(whole[start : start + size])
     return answer
 

@@ -45,6 +45,8 @@ class Transcripts:
         self.database = self._db = sqlite3.connect(path, isolation_level=None)
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA journal_mode = WAL")
+        # What is written outlives the process; only a power failure may take back the last moments.
+        self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.executescript(_TABLES)
 
     def close(self) -> None:
