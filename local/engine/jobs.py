@@ -40,7 +40,7 @@ _MADE_UP_WORDS = 70
 
 @dataclass(frozen=True)
 class Limits:
-    """How many jobs run at once and how long things may take, in seconds."""
+    """How many jobs run at once, how long things may take, in seconds, and whether jobs listen at all."""
 
     concurrency: int = 5
     job_s: float = 3 * 3600.0

@@ -169,6 +169,13 @@ def test_json_can_be_none(faulty: Engine, recording: str, fault: str) -> None:
         answer.json()
 
 
+def test_an_answer_can_lack_its_id(faulty: Engine, recording: str) -> None:
+    script(faulty, {"on": "create", "do": "not-json", "text": "{}", "accepted": True})
+    answer = faulty.call("POST", "/v2/transcript", json={"audio_url": recording})
+    assert (answer.status_code, answer.json()) == (200, {})
+    assert len(jobs_of(faulty, recording)) == 1
+
+
 def test_an_answer_can_break_off(faulty: Engine) -> None:
     script(faulty, {"on": "list", "do": "broken-off"})
     with pytest.raises(requests.RequestException):
@@ -292,6 +299,14 @@ def test_highlights_can_be_anything(faulty: Engine, recording: str) -> None:
         "results": [{"count": 10**30, "rank": None, "text": "<b>عربي</b> 🎧", "timestamps": []}],
     }
     assert ended(faulty, recording, do="highlights", value=value)["auto_highlights_result"] == value
+
+
+def test_highlights_can_be_what_json_does_not_know(faulty: Engine, recording: str) -> None:
+    body = b'{"on": "job", "do": "highlights", "value": {"status": "success", "results": [{"rank": NaN}]}}'
+    assert faulty.call("POST", "/faults", data=body).status_code == 200
+    made = faulty.create(audio_url=recording, auto_highlights=True)["id"]
+    faulty.ended(made)
+    assert '"results": [{"rank": NaN}]' in faulty.call("GET", f"/v2/transcript/{made}").text
 
 
 def test_words_can_be_given(faulty: Engine, recording: str) -> None:
