@@ -13,6 +13,7 @@ from aiohttp import web
 from yarl import URL
 
 from local.engine.jobs import Jobs, Limits
+from local.engine.rate import DOCUMENTED, RateLimit, read_rate
 from local.engine.server import Server, write_port
 from local.engine.transcripts import Transcripts
 from local.engine.worker import DEFAULT_RECOGNISER
@@ -47,6 +48,13 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="SECONDS",
         help="default 10",
     )
+    add(
+        "--rate",
+        type=read_rate,
+        default=DOCUMENTED,
+        metavar="REQUESTS/SECONDS",
+        help="requests beyond it are answered 429 (default 20000/300)",
+    )
     add("--recogniser", default=DEFAULT_RECOGNISER, metavar="MODULE:FACTORY", help="default: %(default)s")
     add("--rude-words", action="store_true", help="let the recogniser hear rude words")
     options = parser.parse_args(arguments)
@@ -68,7 +76,8 @@ async def _serve(options: argparse.Namespace) -> None:
         webhook_interval_s=options.webhook_interval,
     )
     jobs = Jobs(options.data_dir.resolve(), transcripts, workers, limits)
-    runner = web.AppRunner(Server(options.api_key, jobs, transcripts).application(), access_log=None)
+    server = Server(options.api_key, jobs, transcripts, RateLimit(*options.rate))
+    runner = web.AppRunner(server.application(), access_log=None)
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
