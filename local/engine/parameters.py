@@ -74,7 +74,7 @@ _TYPES: Mapping[type, tuple[str, tuple[str, ...]]] = {
 
 # What the API object holds beside the request's own values, before there is any result.
 _NO_RESULTS = (
-    "audio_channels", "audio_duration", "auto_highlights_result", "chapters", "confidence",
+    "audio_duration", "auto_highlights_result", "chapters", "confidence",
     "content_safety_labels", "custom_topics_results",
     "entities", "iab_categories_result", "language_confidence", "language_detection_results",
     "sentiment_analysis_results", "speech_model", "speech_model_used", "summary", "text", "throttled",
