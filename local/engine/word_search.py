@@ -1,7 +1,8 @@
 """Where words and phrases occur in a transcript."""
 
 import re
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from local.engine.sentences import Word
@@ -9,17 +10,30 @@ from local.engine.sentences import Word
 LONGEST_PHRASE = 5
 _AROUND = re.compile(r"^\W+|\W+$")
 
+# For each word as it is compared: the indexes of all words of a channel, and where among these it stands.
+type _Places = Mapping[str, Sequence[tuple[Sequence[int], int]]]
+
 
 def word_search(words: Sequence[Word], terms: Sequence[str]) -> dict[str, Any]:
     """Return `total_count` and a match for each term that occurs: text, count, timestamps, indexes.
 
-    Case and the punctuation around words do not count. A phrase matches words that follow each other;
-    its timestamp is [start of the first, end of the last] in ms, its index that of the first.
+    Case and the punctuation around words do not count. A phrase matches words that follow each other in
+    a channel; its timestamp is [start of the first, end of the last] in ms, its index that of the first.
     """
     said = [_bare(word["text"]) for word in words]
-    matches = [_match(words, said, term) for term in dict.fromkeys(terms)]
-    found = [match for match in matches if match["count"]]
-    return {"total_count": sum(match["count"] for match in found), "matches": found}
+    places = _places(words, said)
+    found = {term: _occurrences(said, places, tokens(term)) for term in dict.fromkeys(terms)}
+    matches = [
+        {
+            "text": term,
+            "count": len(occurrences),
+            "timestamps": [[words[first]["start"], words[last]["end"]] for first, last in occurrences],
+            "indexes": [first for first, _ in occurrences],
+        }
+        for term, occurrences in found.items()
+        if occurrences
+    ]
+    return {"total_count": sum(map(len, found.values())), "matches": matches}
 
 
 def tokens(term: str) -> list[str]:
@@ -27,21 +41,20 @@ def tokens(term: str) -> list[str]:
     return [token for token in map(_bare, term.split()) if token]
 
 
-def _match(words: Sequence[Word], said: Sequence[str], term: str) -> dict[str, Any]:
-    wanted = tokens(term)
-    size = len(wanted)
-    indexes = [
-        index
-        for index in range(len(said) - size + 1)
-        if said[index : index + size] == wanted
-        and len({word.get("channel") for word in words[index : index + size]}) == 1
-    ]
-    return {
-        "text": term,
-        "count": len(indexes),
-        "timestamps": [[words[index]["start"], words[index + size - 1]["end"]] for index in indexes],
-        "indexes": indexes,
-    }
+def _places(words: Sequence[Word], said: Sequence[str]) -> _Places:
+    channels: dict[str | None, list[int]] = defaultdict(list)
+    places: dict[str, list[tuple[list[int], int]]] = defaultdict(list)
+    for index, (word, token) in enumerate(zip(words, said, strict=True)):
+        channel = channels[word.get("channel")]
+        places[token].append((channel, len(channel)))
+        channel.append(index)
+    return places
+
+
+def _occurrences(said: Sequence[str], places: _Places, wanted: Sequence[str]) -> list[tuple[int, int]]:
+    """Return the first and the last index of each place where the wanted words follow each other."""
+    runs = [channel[at : at + len(wanted)] for channel, at in places.get(wanted[0], ())]
+    return [(run[0], run[-1]) for run in runs if [said[index] for index in run] == wanted]
 
 
 def _bare(text: str) -> str:

@@ -33,10 +33,12 @@ def test_terms_that_do_not_occur_are_left_out_and_repeated_ones_counted_once() -
     assert found["total_count"] == 5
 
 
-def test_a_phrase_does_not_cross_channels() -> None:
-    words = spoken("all right", channel="1") + spoken("then", 600, channel="2")
-    assert word_search(words, ["all right"])["total_count"] == 1
-    assert word_search(words, ["right then"])["total_count"] == 0
+def test_a_phrase_stays_in_its_channel_whatever_the_other_says_meanwhile() -> None:
+    left, right = spoken("all right then", channel="1"), spoken("no then", 100, channel="2")
+    words = sorted(left + right, key=lambda word: int(word["start"]))
+    (match,) = word_search(words, ["right then"])["matches"]
+    assert (match["indexes"], match["timestamps"]) == ([2], [[300, 800]])
+    assert word_search(words, ["all no"])["total_count"] == 0
 
 
 def test_overlapping_occurrences_all_count() -> None:
