@@ -16,6 +16,7 @@ from yarl import URL
 
 from local.engine.faults import Faults
 from local.engine.jobs import Jobs, Limits
+from local.engine.rate import DOCUMENTED, RateLimit, read_rate
 from local.engine.server import Server, write_port
 from local.engine.transcripts import Transcripts
 from local.engine.worker import DEFAULT_RECOGNISER
@@ -57,6 +58,13 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="SECONDS",
         help="how long uploads stay that no transcript uses (default 24 hours)",
     )
+    add(
+        "--rate",
+        type=read_rate,
+        default=DOCUMENTED,
+        metavar="REQUESTS/SECONDS",
+        help="requests beyond it are answered 429 (default 20000/300)",
+    )
     add("--recogniser", default=DEFAULT_RECOGNISER, metavar="MODULE:FACTORY", help="default: %(default)s")
     add("--faults", action="store_true", help="let POST /faults say what goes wrong, see faults.md")
     add("--instant", action="store_true", help="make the words up instead of recognising any, for load tests")
@@ -94,7 +102,8 @@ async def _serve(options: argparse.Namespace) -> None:
     )
     faults = Faults(transcripts) if options.faults else None
     jobs = Jobs(options.data_dir.resolve(), transcripts, workers, limits, faults)
-    runner = web.AppRunner(Server(options.api_key, jobs, transcripts, faults).application(), access_log=None)
+    server = Server(options.api_key, jobs, transcripts, RateLimit(*options.rate), faults)
+    runner = web.AppRunner(server.application(), access_log=None)
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import requests
 
+from local.engine.fault_script import CALLS, READS
 from tests.integration.engine.running_engine import KEY, Engine, Web, wait_for
 
 HEADER = {"webhook_auth_header_name": "X-Key", "webhook_auth_header_value": "s3cret"}
@@ -130,21 +131,28 @@ def test_a_call_can_be_refused_and_makes_no_job(
     assert faulty.create(audio_url=recording)["id"]
 
 
-@pytest.mark.parametrize("on", ["upload", "create", "get", "list", "delete"])
-def test_every_call_can_fail(faulty: Engine, recording: str, on: str) -> None:
+@pytest.mark.parametrize("on", CALLS)
+def test_every_call_can_fail_by_itself(faulty: Engine, recording: str, on: str) -> None:
     made = faulty.create(audio_url=recording)["id"]
+    faulty.ended(made)
     calls: dict[str, tuple[str, str, dict[str, Any]]] = {
         "upload": ("POST", "/v2/upload", {"data": b"x" * 300_000}),
         "create": ("POST", "/v2/transcript", {"json": {"audio_url": recording}}),
-        "get": ("GET", f"/v2/transcript/{made}", {}),
         "list": ("GET", "/v2/transcript", {}),
+        "get": ("GET", f"/v2/transcript/{made}", {}),
+        **{read: ("GET", f"/v2/transcript/{made}/{read}?words=the", {}) for read in READS},
         "delete": ("DELETE", f"/v2/transcript/{made}", {}),
     }
-    method, path, options = calls[on]
     script(faulty, {"on": on, "do": "503", "retry_after": 7})
-    answer = faulty.call(method, path, **options)
-    assert (answer.status_code, answer.text, answer.headers["Retry-After"]) == (503, "Service Unavailable", "7")
-    assert faulty.call(method, path, **options).status_code == 200
+    statuses = {}
+    for name, (method, path, options) in calls.items():
+        answer = faulty.call(method, path, **options)
+        if name == on:
+            assert (answer.text, answer.headers["Retry-After"]) == ("Service Unavailable", "7")
+            assert answer.status_code == 503
+            answer = faulty.call(method, path, **options)
+        statuses[name] = answer.status_code
+    assert statuses == dict.fromkeys(CALLS, 200) | {"redacted-audio": 400}  # which was not asked for
 
 
 @pytest.mark.parametrize("code", [200, 502])
