@@ -105,7 +105,7 @@ class Webhooks:
         try:
             async with self._session.post(
                 net.as_written(delivery.url),
-                data=delivery.body.encode("utf-8", "surrogateescape"),
+                data=delivery.body.encode(),
                 headers=headers,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
