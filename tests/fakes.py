@@ -519,12 +519,13 @@ class FakeQueue:
     sent: list[dict[str, Any]] = field(default_factory=list)
     hidden: list[tuple[str, int]] = field(default_factory=list)
     buried: list[str] = field(default_factory=list)
+    delayed: list[dict[str, Any]] = field(default_factory=list)
     trouble: Exception | None = None
 
-    def send(self, body: Mapping[str, Any]) -> None:
+    def send(self, body: Mapping[str, Any], *, delay_seconds: int = 0) -> None:
         if self.trouble:
             raise self.trouble
-        self.sent.append(dict(body))
+        (self.delayed if delay_seconds else self.sent).append(dict(body))
 
     def bury(self, text: str) -> None:
         if self.trouble:

@@ -152,7 +152,7 @@ def test_24_a_burst_ends_completed_and_each_is_paid_once(seed: int) -> None:
 
 
 @pytest.mark.parametrize("refusal", [NEGATIVE_BALANCE, WRONG_KEY], ids=["32", "33"])
-def test_a_refused_account_stops_the_line_but_for_one_probe_a_minute(refusal: Exception) -> None:
+def test_a_refused_account_stops_the_line_but_for_a_probe_now_and_then(refusal: Exception) -> None:
     world = World()
     uploads = [world.media.put(name) for name in "abcd"]
     world.provider.refusals += [refusal, refusal]
@@ -160,9 +160,11 @@ def test_a_refused_account_stops_the_line_but_for_one_probe_a_minute(refusal: Ex
     for upload in uploads[1:3]:
         assert world.submit(upload) == (Outcome.WAITING, str(refusal))
     assert len(world.provider.refusals) == 1  # the provider was asked once
+    assert world.submit_queue.delayed == [uploads[0].event()]  # and will be asked again by the same
     world.clock.advance(PROBE_SECONDS)
     assert world.submit(uploads[3])[0] is Outcome.WAITING  # the probe fails too
     assert not world.provider.refusals
+    assert world.submit_queue.delayed == [uploads[0].event(), uploads[3].event()]
     assert world.submit(uploads[0])[0] is Outcome.WAITING
     assert not world.events.told
     assert {world.row(upload)["status"] for upload in uploads} == {Status.QUEUED}

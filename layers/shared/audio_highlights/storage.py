@@ -719,9 +719,9 @@ class Queue:
         self._dead_letter_url = dead_letter_url
         self._client = boto3.client("sqs")
 
-    def send(self, body: Mapping[str, Any]) -> None:
-        """Send one JSON message."""
-        self._client.send_message(QueueUrl=self._url, MessageBody=json.dumps(body))
+    def send(self, body: Mapping[str, Any], *, delay_seconds: int = 0) -> None:
+        """Send one JSON message, to be received after so many seconds (at most 900)."""
+        self._client.send_message(QueueUrl=self._url, MessageBody=json.dumps(body), DelaySeconds=delay_seconds)
 
     def bury(self, text: str) -> None:
         """Put a received message's text into the dead-letter queue, where a person finds it."""

@@ -122,9 +122,9 @@ class Events(Protocol):
 
 
 class Queue(Protocol):
-    """The results queue; see storage.Queue."""
+    """A queue; see storage.Queue."""
 
-    def send(self, body: Mapping[str, Any]) -> None: ...
+    def send(self, body: Mapping[str, Any], *, delay_seconds: int = 0) -> None: ...
 
 
 type Place = tuple[str, str]
@@ -256,7 +256,7 @@ class Submitter:
             asked = self._asked(sighting.upload, recording)
             self._line.passed(entry)
         except ProviderAccountRefused as refusal:
-            self._line.stop(str(refusal))
+            self._line.stop(recording, str(refusal))
             return self._waiting(recording, str(refusal), unclear=unclear)
         except ProviderUnavailable as trouble:
             if not trouble.may_have_accepted:
