@@ -158,7 +158,7 @@ def test_another_recogniser_can_be_plugged_in(
 ) -> None:  # fmt: skip
     (tmp_path / "parrot.py").write_text(
         "def make(clean):\n"
-        "    return lambda samples: [{'text': f'clean={clean}', 'start': 0, 'end': len(samples) // 16,\n"
+        "    return lambda samples, keyterms: [{'text': f'clean={clean}', 'start': 0, 'end': len(samples) // 16,\n"
         "                             'confidence': 1.0, 'speaker': None}]\n",
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))

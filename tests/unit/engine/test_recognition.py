@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from local.engine.audio import SAMPLE_RATE, decode, read_samples
-from local.engine.recogniser import Recogniser, Word, is_rude, pocketsphinx_recogniser, write_out
+from local.engine.recogniser import Recogniser, is_rude, pocketsphinx_recogniser
 from local.engine.segments import find_segments
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -87,38 +87,6 @@ def test_no_samples_no_words_and_the_next_is_fine(refund: NDArray[np.int16]) -> 
     assert recogniser()(silence(0)) == []
     assert recogniser()(silence(0.05)) == []
     assert len(recogniser()(refund)) == 14
-
-
-def word(text: str, start: int, end: int) -> Word:
-    return {"text": text, "start": start, "end": end, "confidence": 1.0, "speaker": None}
-
-
-def text_of(words: list[Word]) -> str:
-    return " ".join(str(one["text"]) for one in words)
-
-
-def test_sentences_end_at_pauses() -> None:
-    first = [word("hello", 0, 300), word("i'm", 310, 500), word("i", 800, 900), word("go", 1199, 1300)]
-    written = write_out([(first, False), ([word("on", 1310, 1400)], True), ([word("bye", 1500, 1600)], True)])
-    assert text_of(written) == "Hello I'm. I go on. Bye."
-
-
-def test_a_cut_within_speech_ends_no_sentence() -> None:
-    assert text_of(write_out([([word("one", 0, 100)], False), ([word("two", 110, 200)], True)])) == "One two."
-
-
-def test_marks_and_capitals_can_be_left_out() -> None:
-    heard = [([word("hello", 0, 100)], True), ([word("i", 900, 1000)], True)]
-    assert text_of(write_out(heard, punctuate=False)) == "Hello I"
-    assert text_of(write_out(heard, format_text=False)) == "hello. i."
-    assert text_of(write_out(heard, punctuate=False, format_text=False)) == "hello i"
-
-
-def test_written_words_leave_the_heard_ones_alone() -> None:
-    heard = [word("hello", 0, 100)]
-    write_out([(heard, True)])
-    assert heard == [word("hello", 0, 100)]
-    assert write_out([]) == []
 
 
 def test_the_clean_dictionary_lacks_few_words_and_no_harmless_ones() -> None:
