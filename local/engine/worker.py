@@ -82,7 +82,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lines: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_read, args=(lines,), daemon=True).start()
 
-    recognise = load_recogniser(options.recogniser, clean=not options.rude_words)
+    try:
+        recognise = load_recogniser(options.recogniser, clean=not options.rude_words)
+    except Exception as error:  # noqa: BLE001  a plugged-in one may raise anything
+        sys.stderr.write(f"cannot start the recogniser {options.recogniser}: {type(error).__name__}: {error}\n")
+        return 1
 
     def words(samples: str, start: int, stop: int, keyterms: Sequence[str] = ()) -> list[dict[str, Any]]:
         found = recognise(_centred(audio.read_samples(Path(samples), start, stop)), keyterms)
