@@ -16,7 +16,7 @@ export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo local local-down upload test unit check format lock build deploy clean
+.PHONY: help install demo local local-down upload test unit check bench-recognition format lock build deploy clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ check: install ## Formatting, lint, types, template
 	$(BIN)/sam validate --lint --region us-east-1
 	@$(UV) export --quiet --locked --only-group runtime --no-header --no-annotate | diff layers/shared/requirements.txt - \
 		|| { echo "layers/shared/requirements.txt is not what uv.lock says: run make lock"; exit 1; }
+
+bench-recognition: install ## Word errors, time and memory of the local recogniser on the sample call
+	@$(PYTHON) -m bench.recognition --degraded --compare untuned
 
 format: install ## Format the code and apply safe lint fixes
 	$(BIN)/ruff format .

@@ -26,6 +26,7 @@ from local.engine.prepared import Prepared, Span
 from local.engine.recogniser import Recogniser, RecogniserFactory
 from local.engine.segments import find_segments, find_speech
 
+_HARMLESS_CONSTANT = 1000
 DEFAULT_RECOGNISER = "local.engine.recogniser:pocketsphinx_recogniser"
 
 
@@ -89,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
     def words(samples: str, start: int, stop: int, keyterms: Sequence[str] = ()) -> list[dict[str, Any]]:
-        found = recognise(_centred(audio.read_samples(Path(samples), start, stop)), keyterms)
+        found = recognise(centred(audio.read_samples(Path(samples), start, stop)), keyterms)
         offset = start * 1000 // audio.SAMPLE_RATE
         return [
             {**word, "start": cast("int", word["start"]) + offset, "end": cast("int", word["end"]) + offset}
@@ -114,12 +115,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _answer(answers, {"failure": f"{type(error).__name__}: {error}"})
 
 
-def _centred(samples: NDArray[np.int16]) -> NDArray[np.int16]:
-    """Take out the constant that a faulty microphone adds."""
-    if not len(samples):
+def centred(samples: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Take out the constant that a faulty microphone adds; a small one does no harm and stays."""
+    constant = int(samples.mean()) if len(samples) else 0
+    if abs(constant) < _HARMLESS_CONSTANT:
         return samples
-    centred: NDArray[np.int16] = np.clip(samples - np.int32(samples.mean()), -32_768, 32_767).astype(np.int16)
-    return centred
+    moved: NDArray[np.int16] = np.clip(samples - np.int32(constant), -32_768, 32_767).astype(np.int16)
+    return moved
 
 
 def _read(lines: SimpleQueue[bytes]) -> None:

@@ -151,6 +151,7 @@ def test_a_recogniser_that_cannot_start_fails_the_job_not_the_server(
     engine = start_engine("--recogniser", "local.engine.recogniser:no_such_factory", "--workers", "1")
     assert engine.transcribe(refund)["error"] == "Server error, developers have been alerted"
     assert engine.call("GET", "/health").status_code == 200
+    assert "cannot start the recogniser local.engine.recogniser:no_such_factory" in engine.log.read_text()
 
 
 def test_another_recogniser_can_be_plugged_in(

@@ -3,6 +3,7 @@
 import struct
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -14,10 +15,19 @@ type Samples = NDArray[np.int16]
 PICTURE_RATE = 25
 
 
-def encode(
-    path: Path, samples: Samples, container: str, codec: str, rate: int, layout: str = "mono", video: str | None = None,
-) -> Path:  # fmt: skip
+class Form(NamedTuple):
+    """How a recording is written; the layout is FFmpeg's name for the channels."""
+
+    container: str
+    codec: str
+    rate: int
+    layout: str = "mono"
+    video: str | None = None
+
+
+def encode(path: Path, samples: Samples, form: Form) -> Path:
     """Write 16 kHz samples to a media file, under a black picture if a video codec is named."""
+    container, codec, rate, layout, video = form
     with av.open(str(path), "w", format=container) as target:
         pictures = target.add_stream(video, rate=PICTURE_RATE) if video else None
         sound = target.add_stream(codec, rate=rate, layout=layout)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from local.engine import audio
 from local.engine.audio import AudioError, decode, file_type, read_samples
-from tests.unit.engine.made_audio import encode, wav
+from tests.unit.engine.made_audio import Form, encode, wav
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 REFUND_SAMPLES = 95_120
@@ -240,8 +240,8 @@ def test_a_film_cut_before_its_index_is_no_audio(tmp_path: Path) -> None:
 
 
 def test_the_rate_may_change_within_a_file(tmp_path: Path) -> None:
-    first = encode(tmp_path / "a.mp3", tone(1), "mp3", "mp3", 44_100, "stereo").read_bytes()
-    second = encode(tmp_path / "b.mp3", tone(1), "mp3", "mp3", 22_050).read_bytes()
+    first = encode(tmp_path / "a.mp3", tone(1), Form("mp3", "mp3", 44_100, "stereo")).read_bytes()
+    second = encode(tmp_path / "b.mp3", tone(1), Form("mp3", "mp3", 22_050)).read_bytes()
     (tmp_path / "both.mp3").write_bytes(first + second)
     sound = decode(tmp_path / "both.mp3", tmp_path / "samples", multichannel=True)
     assert sound.count == pytest.approx(32_000, abs=3200)

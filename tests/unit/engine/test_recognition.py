@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from local.engine.audio import SAMPLE_RATE, decode, read_samples
+from local.engine.pronunciation import phones
 from local.engine.recogniser import Recogniser, is_rude, pocketsphinx_recogniser
 from local.engine.segments import find_segments
 
@@ -87,6 +88,42 @@ def test_no_samples_no_words_and_the_next_is_fine(refund: NDArray[np.int16]) -> 
     assert recogniser()(silence(0)) == []
     assert recogniser()(silence(0.05)) == []
     assert len(recogniser()(refund)) == 14
+
+
+def heard(samples: NDArray[np.int16], *keyterms: str) -> str:
+    return " ".join(str(word["text"]) for word in recogniser()(samples, keyterms))
+
+
+@pytest.fixture(scope="module")
+def key_terms(tmp_path_factory: pytest.TempPathFactory) -> NDArray[np.int16]:
+    target = tmp_path_factory.mktemp("decoded") / "samples"
+    decode(FIXTURES / "key-terms.mp3", target)
+    return read_samples(target)
+
+
+def test_key_terms_are_heard_only_where_they_are_asked_for(key_terms: NDArray[np.int16]) -> None:
+    plain = heard(key_terms)
+    assert not {"router", "webhook"} & set(plain.split())
+    assert "the router is next" in heard(key_terms, "Router settings")  # the dictionary knows how it is said
+    assert "your webhook must answer" in heard(key_terms, "webhook", "router")  # this one is guessed
+    assert "router" not in heard(key_terms, "webhook")
+    assert heard(key_terms) == plain
+
+
+def test_key_terms_put_nothing_into_other_speech(refund: NDArray[np.int16]) -> None:
+    assert heard(refund, "router", "Kubernetes", "webhook") == heard(refund)
+
+
+def test_key_terms_that_cannot_be_said_change_nothing(refund: NDArray[np.int16]) -> None:
+    assert heard(refund, "", "\u65e5\u672c", "42", "refund", "x", "-", "bullshit", "brrr" * 100) == heard(refund)
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [("webhook", "W EH B HH UH K"), ("chatbot", "CH AE T B AH T"), ("", ""), ("日本", "")],
+)
+def test_words_are_said_as_they_are_spelled(word: str, said: str) -> None:
+    assert phones(word) == said
 
 
 def test_the_clean_dictionary_lacks_few_words_and_no_harmless_ones() -> None:

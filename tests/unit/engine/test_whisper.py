@@ -11,7 +11,7 @@ from local.engine.recogniser import Recogniser
 from local.engine.worker import load_recogniser
 
 # The signatures and fields of faster-whisper 1.2.
-PACKAGE = '''
+PACKAGE = """
 from dataclasses import dataclass
 
 made = []
@@ -45,7 +45,7 @@ class WhisperModel:
         heard.append((audio, language, word_timestamps, hotwords))
         words = [Word(0.0, 0.42, " Well,", 0.98765432), Word(0.5, 9.0, " yes.", 1.0000001), Word(1.0, 1.0, " ", 0.1)]
         return iter([Segment(words), Segment(None)]), object()
-'''
+"""
 
 
 @pytest.fixture
