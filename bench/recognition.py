@@ -41,6 +41,7 @@ _SAMPLE = (_SAMPLES / "support-call.mp3", _SAMPLES / "support-call.txt")
 _SPEAKER = re.compile(r"^[A-Z]\w*: ", re.MULTILINE)
 _NOT_SPOKEN = re.compile(r"[^\w' ]+")
 _NOISE_DB = 20
+_WIDTH = 130
 _TELEPHONE_HZ = (300, 3400)
 
 type Samples = NDArray[np.int16]
@@ -117,7 +118,7 @@ def measure(recording: Path, text: Path, recogniser: str, processes: int) -> Res
     heard = " ".join(word["text"] for word in words)
     return Result(
         recording=recording.name,
-        recogniser=recogniser.rpartition(":")[2],
+        recogniser=recogniser.rpartition(":")[2].removesuffix("_recogniser"),
         processes=processes,
         errors=jiwer.wer(normalised(text.read_text(encoding="utf-8")), normalised(heard)),
         confidence=mean_confidence(words),
@@ -239,7 +240,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for (recording, text), recogniser, processes in track(runs, console=Console(stderr=True), transient=True)
             if recogniser != UNTUNED or processes == 1  # a whole file is one task
         ]
-    Console().print(table(results))
+    console = Console()
+    console.width = max(console.width, _WIDTH)
+    console.print(table(results))
     return 0
 
 
