@@ -66,7 +66,8 @@ class AudioError(Exception):
 class Sound:
     """What a media file held: files of `count` samples each, one for the mix or one per channel.
 
-    `sample_rate` is the rate of the recording, in Hz. `lost` counts the packets that could not be decoded.
+    `sample_rate` is the rate of the recording, in Hz. `lost` counts the packets that could not be decoded, and
+    `loudest` is the standard deviation of the loudest second, of full scale.
     """
 
     files: list[Path] = field(default_factory=list)

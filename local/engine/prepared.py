@@ -17,13 +17,14 @@ class Prepared:
     """A decoded recording and the speech that was found in it.
 
     `count` samples in all, `speech` is the part of the asked stretch in which somebody speaks, 0..1, and
-    `sample_rate` in Hz is the recording's own. With separate channels `segments` is empty and `channels` has
+    `sample_rate` in Hz is the recording's own; `lost` packets of it were damaged. With separate channels `segments` is empty and `channels` has
     a file of samples and its segments for each.
     """
 
     count: int
     segments: list[Span]
     sample_rate: int = SAMPLE_RATE
+    lost: int = 0
     speech: float = 1.0
     channels: list[tuple[str, list[Span]]] = field(default_factory=list)
 
@@ -39,6 +40,11 @@ class Prepared:
     def warnings(self, words: Sequence[Mapping[str, Any]], confidence: float) -> list[str]:
         """Return why the words should not be relied on, for people."""
         found = []
+        if self.lost:
+            found.append(
+                "Parts of the file are damaged or missing and were left out; words after them are in truth later "
+                "than their times say.",
+            )
         if words and self.sample_rate < SAMPLE_RATE:
             found.append(
                 f"The recording has only {self.sample_rate} samples per second, as telephone calls have: "

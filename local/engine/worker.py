@@ -41,7 +41,7 @@ def prepare(media: str, samples: str, from_ms: int | None, to_ms: int | None) ->
     """Decode a media file to `samples` and find the speech in it, between two times if given."""
     sound = audio.decode(Path(media), Path(samples))
     segments, speech = _segments(sound.files[0], _stretch(sound.count, from_ms, to_ms))
-    return Prepared(sound.count, segments, sound.sample_rate, speech)
+    return Prepared(sound.count, segments, sound.sample_rate, sound.lost, speech)
 
 
 def prepare_channels(media: str, samples: str, from_ms: int | None, to_ms: int | None) -> Prepared:
@@ -50,7 +50,8 @@ def prepare_channels(media: str, samples: str, from_ms: int | None, to_ms: int |
     stretch = _stretch(sound.count, from_ms, to_ms)
     found = [(str(file), *_segments(file, stretch)) for file in sound.files]
     channels = [(file, segments) for file, segments, _ in found]
-    return Prepared(sound.count, [], sound.sample_rate, max(speech for _, _, speech in found), channels)
+    speech = max(speech for _, _, speech in found)
+    return Prepared(sound.count, [], sound.sample_rate, sound.lost, speech, channels)
 
 
 def _stretch(count: int, from_ms: int | None, to_ms: int | None) -> slice:

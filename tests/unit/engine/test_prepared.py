@@ -32,6 +32,11 @@ def test_telephone_sound_and_low_confidence_are_warned_of() -> None:
     assert "confidence of the words is 0.49" in unsure
 
 
+def test_damage_is_warned_of() -> None:
+    (warning,) = Prepared(count=16_000, segments=[], lost=1).warnings(WORDS, 0.9)
+    assert "damaged or missing" in warning
+
+
 def test_silence_has_no_warning() -> None:
     assert Prepared(count=16_000, segments=[], sample_rate=8000).warnings([], 0.0) == []
 
