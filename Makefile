@@ -16,10 +16,11 @@ export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo local local-down upload test unit check bench-recognition format lock build deploy clean
+.PHONY: help install demo local local-down upload test unit check check-api-schema bench-recognition format lock build \
+	deploy clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: install ## The main job on this machine: a sample call becomes highlights
 	@$(PYTHON) -m local demo
@@ -40,6 +41,10 @@ test: install ## All tests: unit, integration, and end to end on a local stack o
 
 unit: install ## The unit tests alone: no network, seconds
 	@$(PYTHON) -m pytest tests/unit
+
+check-api-schema: install ## The engine's answers against AssemblyAI's OpenAPI document, SPEC=path/to/openapi.yml
+	@test -n "$(SPEC)" || { echo "Say where it is: make check-api-schema SPEC=path/to/openapi.yml"; exit 2; }
+	@$(PYTHON) -m pytest tests/schema --spec "$(SPEC)"
 
 check: install ## Formatting, lint, types, template
 	$(BIN)/ruff format --check .

@@ -130,7 +130,7 @@ def measure(recording: Path, text: Path, recogniser: str, processes: int) -> Res
 
 async def _recognised(recording: Path, recogniser: str, processes: int) -> tuple[list[dict[str, Any]], float, float]:
     """Return the words, the time it took as part of the recording's length, and the memory of all processes."""
-    factory = f"{__name__}:untuned_recogniser" if recogniser == UNTUNED else recogniser
+    factory = "bench.recognition:untuned_recogniser" if recogniser == UNTUNED else recogniser
     workers = Workers(processes, ["--recogniser", factory])
     workers.start()
     try:

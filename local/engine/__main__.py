@@ -2,17 +2,21 @@
 
 import argparse
 import asyncio
+import fcntl
 import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from aiohttp import web
 from yarl import URL
 
+from local.engine.faults import Faults
 from local.engine.jobs import Jobs, Limits
+from local.engine.rate import DOCUMENTED, RateLimit, read_rate
 from local.engine.server import Server, write_port
 from local.engine.transcripts import Transcripts
 from local.engine.worker import DEFAULT_RECOGNISER
@@ -47,7 +51,23 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="SECONDS",
         help="default 10",
     )
+    add(
+        "--upload-lifetime",
+        type=float,
+        default=Limits.upload_s,
+        metavar="SECONDS",
+        help="how long uploads stay that no transcript uses (default 24 hours)",
+    )
+    add(
+        "--rate",
+        type=read_rate,
+        default=DOCUMENTED,
+        metavar="REQUESTS/SECONDS",
+        help="requests beyond it are answered 429 (default 20000/300)",
+    )
     add("--recogniser", default=DEFAULT_RECOGNISER, metavar="MODULE:FACTORY", help="default: %(default)s")
+    add("--faults", action="store_true", help="let POST /faults say what goes wrong, see faults.md")
+    add("--instant", action="store_true", help="make the words up instead of recognising any, for load tests")
     add("--rude-words", action="store_true", help="let the recogniser hear rude words")
     options = parser.parse_args(arguments)
     if not options.api_key:
@@ -57,8 +77,19 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep a second server out of the folder: it would do the same jobs and send the same webhooks again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit(f"Another engine is using {folder}. Stop it, or give this one another --data-dir.")
+        yield
+
+
 async def _serve(options: argparse.Namespace) -> None:
-    options.data_dir.mkdir(parents=True, exist_ok=True)
     transcripts = Transcripts(options.data_dir / "transcripts.sqlite3")
     rude = ["--rude-words"] if options.rude_words else []
     workers = Workers(options.workers, ["--recogniser", options.recogniser, *rude])
@@ -66,9 +97,13 @@ async def _serve(options: argparse.Namespace) -> None:
         concurrency=options.concurrency,
         job_s=options.job_time_limit,
         webhook_interval_s=options.webhook_interval,
+        upload_s=options.upload_lifetime,
+        instant=options.instant,
     )
-    jobs = Jobs(options.data_dir.resolve(), transcripts, workers, limits)
-    runner = web.AppRunner(Server(options.api_key, jobs, transcripts).application(), access_log=None)
+    faults = Faults(transcripts) if options.faults else None
+    jobs = Jobs(options.data_dir.resolve(), transcripts, workers, limits, faults)
+    server = Server(options.api_key, jobs, transcripts, RateLimit(*options.rate), faults)
+    runner = web.AppRunner(server.application(), access_log=None)
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
@@ -98,7 +133,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # What fails in a handler is logged there. These two add pages about clients that broke off.
     for name in ("asyncio", "aiohttp.server"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    asyncio.run(_serve(options))
+    with _alone_in(options.data_dir):
+        asyncio.run(_serve(options))
     return 0
 
 

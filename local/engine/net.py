@@ -27,6 +27,14 @@ def as_written(url: str) -> URL:
     return parsed
 
 
+def is_web_url(url: str) -> bool:
+    """Whether a URL can be asked for."""
+    try:
+        return bool(as_written(url))
+    except ValueError:
+        return False
+
+
 class LoopbackResolver(AbstractResolver):
     """Answers 127.0.0.1 for loopback names and asks the system for all others."""
 

@@ -1,17 +1,15 @@
 """What a client may ask for: the rules of `POST /v2/transcript`, with AssemblyAI's own error texts."""
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from local.engine import net
+from local.engine import net, rules
 
 SPEECH_MODELS = ("universal-3-pro", "universal-2", "universal-3-5-pro", "assemblyai-stt-3-7")
 DEFAULT_SPEECH_MODELS = ("universal-3-5-pro", "universal-2")
 BAD_SCHEMA = "Invalid endpoint schema, please refer to documentation for examples."
 
-_ENGLISH = ("en", "en_au", "en_uk", "en_us")
 _TYPES: Mapping[type, tuple[str, tuple[str, ...]]] = {
     bool: (
         "a Boolean",
@@ -50,6 +48,7 @@ _TYPES: Mapping[type, tuple[str, tuple[str, ...]]] = {
             "prompt",
             "redact_pii_audio_quality",
             "redact_pii_sub",
+            "remove_audio_tags",
             "summary_model",
             "summary_type",
             "webhook_auth_header_name",
@@ -63,26 +62,34 @@ _TYPES: Mapping[type, tuple[str, tuple[str, ...]]] = {
     ),
     dict: (
         "an Object",
-        ("language_detection_options", "redact_pii_audio_options", "speaker_options", "speech_understanding"),
+        (
+            "language_detection_options",
+            "redact_pii_audio_options",
+            "redact_static_entities",
+            "speaker_options",
+            "speech_understanding",
+        ),
     ),
 }
-_HEADER_NAME = re.compile(r"[A-Za-z0-9_-]{1,1000}")
-_HEADER_VALUE = re.compile(r"[^\r\n\0]{1,1000}")
 
 # What the API object holds beside the request's own values, before there is any result.
 _NO_RESULTS = (
-    "audio_channels", "audio_duration", "auto_highlights_result", "chapters", "confidence",
-    "content_safety_labels",
-    "entities", "iab_categories_result", "language_confidence", "sentiment_analysis_results", "speech_model",
-    "speech_model_used", "summary", "text", "throttled", "utterances", "webhook_status_code", "words",
+    "audio_duration", "auto_highlights_result", "chapters", "confidence",
+    "content_safety_labels", "custom_topics_results",
+    "entities", "iab_categories_result", "language_confidence", "language_detection_results",
+    "sentiment_analysis_results", "speech_model", "speech_model_used", "summary", "text", "throttled",
+    "translated_texts", "utterances", "webhook_status_code", "words",
 )  # fmt: skip
 _ECHOED_OR_NULL = (
     "audio_end_at", "audio_start_from", "custom_spelling", "domain", "language_codes",
     "language_confidence_threshold",
     "language_detection_options", "prompt", "redact_pii_audio_options", "redact_pii_audio_quality",
-    "redact_pii_policies", "redact_pii_sub", "speakers_expected", "speech_threshold", "speech_understanding",
-    "summary_model", "summary_type", "temperature", "webhook_auth_header_name", "webhook_url",
+    "redact_pii_policies", "redact_pii_sub", "redact_static_entities", "remove_audio_tags", "speaker_options",
+    "speakers_expected", "speech_threshold", "speech_understanding", "summary_model", "summary_type", "temperature",
+    "webhook_auth_header_name", "webhook_url",
 )  # fmt: skip
+# The API still shows parameters that it no longer takes.
+_RETIRED: Mapping[str, Any] = {"boost_param": None, "dual_channel": False, "speed_boost": False, "word_boost": []}
 _ECHOED_OR_FALSE = tuple(name for name in _TYPES[bool][1] if name not in ("format_text", "punctuate"))
 
 
@@ -104,9 +111,8 @@ def read_request(body: bytes) -> dict[str, Any]:
     _check_audio_url(parameters)
     _check_types(parameters)
     _check_speech_models(parameters)
-    _check_language(parameters)
-    _check_webhook(parameters)
-    _check_times(parameters)
+    if refusal := rules.first_refusal(parameters):
+        raise BadRequestError(refusal)
     return parameters
 
 
@@ -123,9 +129,12 @@ def new_transcript(transcript_id: str, parameters: Mapping[str, Any], status: st
         **dict.fromkeys(_NO_RESULTS),
         **{name: parameters.get(name) for name in _ECHOED_OR_NULL},
         **{name: parameters.get(name, False) for name in _ECHOED_OR_FALSE},
+        **_RETIRED,
         "format_text": parameters.get("format_text", True),
         "punctuate": parameters.get("punctuate", True),
+        "is_deleted": None,
         "keyterms_prompt": parameters.get("keyterms_prompt", []),
+        "topics": parameters.get("topics", []),
         "speech_models": parameters.get("speech_models"),
         "webhook_auth": "webhook_auth_header_name" in parameters,
     }
@@ -142,9 +151,10 @@ def blanked(transcript: Mapping[str, Any]) -> dict[str, Any]:
         "webhook_auth": False,
         "webhook_auth_header_name": None,
         "webhook_status_code": transcript.get("webhook_status_code"),
-        "prompt": None,
+        **dict.fromkeys(("custom_spelling", "prompt", "redact_static_entities", "speech_understanding")),
+        "is_deleted": True,
         "keyterms_prompt": [],
-        "custom_spelling": None,
+        "topics": [],
     }
 
 
@@ -153,16 +163,9 @@ def _check_audio_url(parameters: Mapping[str, Any]) -> None:
     if not url:
         msg = "Transcript creation error, audio_url not found"
         raise BadRequestError(msg)
-    if not isinstance(url, str) or not _is_web_url(url):
+    if not isinstance(url, str) or not net.is_web_url(url):
         msg = "Transcript creation error, audio_url should start with http"
         raise BadRequestError(msg)
-
-
-def _is_web_url(url: str) -> bool:
-    try:
-        return bool(net.as_written(url))
-    except ValueError:
-        return False
 
 
 def _check_types(parameters: Mapping[str, Any]) -> None:
@@ -192,44 +195,4 @@ def _check_speech_models(parameters: Mapping[str, Any]) -> None:
             '"speech_models" must be a non-empty list containing one or more of: '
             '"universal-3-pro", "universal-2", "universal-3-5-pro"'
         )
-        raise BadRequestError(msg)
-
-
-def _check_language(parameters: Mapping[str, Any]) -> None:
-    language = parameters.get("language_code", "en_us")
-    if language in _ENGLISH:
-        return
-    if parameters.get("auto_highlights"):
-        msg = "The following models are not available in this language: auto_highlights"
-        raise BadRequestError(msg)
-    # AssemblyAI knows a hundred languages. Better to refuse than to write English words for German speech.
-    msg = f"language_code {language} is not supported: this engine recognises English only"
-    raise BadRequestError(msg)
-
-
-def _check_webhook(parameters: Mapping[str, Any]) -> None:
-    url = parameters.get("webhook_url")
-    name = parameters.get("webhook_auth_header_name")
-    value = parameters.get("webhook_auth_header_value")
-    if url is not None and not _is_web_url(url):
-        msg = "webhook_url should start with http"
-        raise BadRequestError(msg)
-    if (name is None) != (value is None):
-        msg = "webhook_auth_header_name and webhook_auth_header_value must be given together"
-        raise BadRequestError(msg)
-    if name is not None and url is None:
-        msg = "webhook_auth_header_name needs a webhook_url"
-        raise BadRequestError(msg)
-    if name is not None and not _HEADER_NAME.fullmatch(name):
-        msg = "webhook_auth_header_name must be 1 to 1000 letters, digits, hyphens or underscores"
-        raise BadRequestError(msg)
-    if value is not None and not _HEADER_VALUE.fullmatch(value):
-        msg = "webhook_auth_header_value must be 1 to 1000 characters without a line break"
-        raise BadRequestError(msg)
-
-
-def _check_times(parameters: Mapping[str, Any]) -> None:
-    start, end = parameters.get("audio_start_from", 0), parameters.get("audio_end_at")
-    if start < 0 or (end is not None and end <= start):
-        msg = "audio_start_from must not be negative and must come before audio_end_at"
         raise BadRequestError(msg)

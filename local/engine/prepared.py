@@ -16,9 +16,9 @@ type Span = tuple[int, int, bool]
 class Prepared:
     """A decoded recording and the speech that was found in it.
 
-    `count` samples in all, `speech` is the part of the asked stretch in which somebody speaks, 0..1, and
-    `sample_rate` in Hz is the recording's own; `lost` packets of it were damaged. With separate channels `segments` is empty and `channels` has
-    a file of samples and its segments for each.
+    `count` samples in all, `speech` is the part of the asked stretch in which somebody speaks, 0..1,
+    `sample_rate` in Hz is the recording's own, and `lost` packets of it were damaged. With separate channels
+    `segments` is empty and `channels` has a file of samples and its segments for each.
     """
 
     count: int

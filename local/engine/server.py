@@ -4,7 +4,7 @@ import hmac
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from typing import Any
 from aiohttp import web
 from yarl import URL
 
+from local.engine.captions import DEFAULT_LIMIT, captions, srt, vtt
+from local.engine.faults import Faults
 from local.engine.jobs import SERVER_ERROR, Jobs
 from local.engine.parameters import (
     BAD_SCHEMA,
@@ -20,13 +22,17 @@ from local.engine.parameters import (
     new_transcript,
     read_request,
 )
+from local.engine.rate import RateLimit
+from local.engine.sentences import paragraphs, sentences
 from local.engine.transcripts import OPEN, Transcripts
+from local.engine.word_search import LONGEST_PHRASE, tokens, word_search
 
 _LOG = logging.getLogger(__name__)
 _LARGEST_UPLOAD = 2_200_000_000
 _LARGEST_REQUEST = 4 * 1024 * 1024
 _LARGEST_PAGE = 200
 _CHUNK = 256 * 1024
+_ABOUT_FAULTS = ("/faults", "/counts")
 _STATUSES = ("queued", "processing", "completed", "error")
 _UPLOAD_FAILED = (
     "Upload failed, please try again. If you continue to have issues please reach out to support@assemblyai.com"
@@ -38,11 +44,20 @@ type _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Server:
     """The routes of one server, over the jobs and transcripts it was given."""
 
-    def __init__(self, api_key: str, jobs: Jobs, transcripts: Transcripts) -> None:
-        """`api_key` is what clients must send as the whole Authorization header."""
+    def __init__(
+        self,
+        api_key: str,
+        jobs: Jobs,
+        transcripts: Transcripts,
+        rate: RateLimit,
+        faults: Faults | None = None,
+    ) -> None:
+        """`api_key` is what clients must send as the whole Authorization header; `faults` adds their routes."""
         self._api_key = api_key.encode()
         self._jobs = jobs
         self._transcripts = transcripts
+        self._rate = rate
+        self._faults = faults
 
     def application(self) -> web.Application:
         """Return the aiohttp application."""
@@ -56,28 +71,53 @@ class Server:
                 web.get("/v2/transcript", self._list),
                 web.get("/v2/transcript/{id}", self._get),
                 web.delete("/v2/transcript/{id}", self._delete),
+                web.get("/v2/transcript/{id}/sentences", self._sentences),
+                web.get("/v2/transcript/{id}/paragraphs", self._paragraphs),
+                web.get("/v2/transcript/{id}/word-search", self._word_search),
+                web.get("/v2/transcript/{id}/redacted-audio", self._redacted_audio),
+                web.get("/v2/transcript/{id}/{format}", self._subtitles),
             ],
         )
+        if self._faults:
+            application.middlewares.append(self._faults.middleware)
+            application.add_routes(
+                [
+                    web.post("/faults", self._faults.post),
+                    web.get("/faults", self._faults.get),
+                    web.delete("/faults", self._faults.delete),
+                    web.get("/counts", self._counts),
+                ],
+            )
         return application
 
     @web.middleware
     async def _guarded(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         """Let in who has the key; turn every failure into an answer."""
-        if request.path == "/v2" or request.path.startswith("/v2/"):
-            given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
-            if not hmac.compare_digest(given, self._api_key):
-                return _error(401, "Authentication error, API token missing/invalid")
+        if refused := self._refused(request):
+            return refused
         try:
             return await handler(request)
         except BadRequestError as error:
             return _error(400, str(error))
         except web.HTTPException as error:
-            return _error(error.status, error.reason)
+            allowed = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+            return _error(error.status, error.reason, allowed)
         except ConnectionError:  # the client is gone: nobody reads this answer
             return _error(400, BAD_SCHEMA)
         except Exception:  # noqa: BLE001  whatever it is, the client gets an answer
             _LOG.exception("%s %s", request.method, request.path)
             return _error(500, SERVER_ERROR)
+
+    def _refused(self, request: web.Request) -> web.Response | None:
+        is_call = request.path == "/v2" or request.path.startswith("/v2/")
+        if not is_call and request.path not in _ABOUT_FAULTS:
+            return None
+        given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
+        if not hmac.compare_digest(given, self._api_key):
+            return _error(401, "Authentication error, API token missing/invalid")
+        if is_call and (wait := self._rate.take()):
+            return _error(429, "Too Many Requests", {"Retry-After": str(wait)})
+        return None
 
     async def _upload(self, request: web.Request) -> web.StreamResponse:
         directory, name = uuid.uuid4().hex[:8], str(uuid.uuid4())
@@ -107,8 +147,10 @@ class Server:
             return _error(403, "Cannot access uploaded file")
         transcript = new_transcript(str(uuid.uuid4()), parameters, self._jobs.next_status())
         self._transcripts.add(transcript, parameters.get("webhook_auth_header_value"))
-        self._jobs.submit(transcript["id"])
-        return web.json_response(transcript)
+        return web.json_response(self._jobs.submit(transcript["id"]))
+
+    async def _counts(self, _: web.Request) -> web.StreamResponse:
+        return web.json_response(self._jobs.counts())
 
     async def _get(self, request: web.Request) -> web.StreamResponse:
         return web.json_response(self._find(request))
@@ -124,7 +166,8 @@ class Server:
         return web.json_response(self._transcripts.update(transcript["id"], **blanked(transcript)))
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
-        query = request.query
+        # The Node SDK writes `status=` for a status that is undefined.
+        query = {name: value for name, value in request.query.items() if value}
         limit = _limit(query.get("limit", "10"))
         status = query.get("status")
         if status is not None and status not in _STATUSES:
@@ -137,8 +180,10 @@ class Server:
             before_id=query.get("before_id"),
             after_id=query.get("after_id"),
         )
+        if query.get("throttled_only") == "true":  # deprecated; nothing is ever throttled here
+            rows = []
         base = self._base_url(request) / "v2" / "transcript"
-        kept = {name: query[name] for name in ("status", "created_on") if name in query}
+        kept: dict[str, str] = {name: query[name] for name in ("status", "created_on") if name in query}
 
         def page(**cursor: str) -> str:
             return str(base.with_query({"limit": str(limit), **kept, **cursor}))
@@ -156,6 +201,55 @@ class Server:
                 "transcripts": [{**row, "resource_url": str(base / row["id"])} for row in rows],
             },
         )
+
+    async def _sentences(self, request: web.Request) -> web.StreamResponse:
+        transcript = self._completed(request, "sentences")
+        return web.json_response({**_heading(transcript), "sentences": sentences(transcript["words"])})
+
+    async def _paragraphs(self, request: web.Request) -> web.StreamResponse:
+        transcript = self._completed(request, "paragraphs")
+        return web.json_response({**_heading(transcript), "paragraphs": paragraphs(transcript["words"])})
+
+    async def _subtitles(self, request: web.Request) -> web.StreamResponse:
+        write = {"srt": srt, "vtt": vtt}.get(request.match_info["format"])
+        if write is None:  # the one answer that the API gives as a page
+            return web.Response(status=404, text="404: Not Found", content_type="text/html")
+        transcript = self._completed(request, "captions")
+        limit = request.query.get("chars_per_caption")
+        found = captions(transcript["words"], DEFAULT_LIMIT if limit is None else _caption_limit(limit))
+        return web.Response(text=write(found))
+
+    async def _word_search(self, request: web.Request) -> web.StreamResponse:
+        transcript = self._completed(request, "a word search")
+        terms = [term.strip() for words in request.query.getall("words", []) for term in words.split(",")]
+        terms = [term for term in terms if tokens(term)]
+        if not terms:
+            msg = "words must be a list of words or phrases, separated by commas"
+            raise BadRequestError(msg)
+        if too_long := [term for term in terms if len(tokens(term)) > LONGEST_PHRASE]:
+            msg = f"a phrase to search for may have up to {LONGEST_PHRASE} words: {too_long[0]}"
+            raise BadRequestError(msg)
+        return web.json_response({"id": transcript["id"], **word_search(transcript["words"], terms)})
+
+    async def _redacted_audio(self, request: web.Request) -> web.StreamResponse:
+        transcript = self._find(request)
+        if transcript["redact_pii_audio"]:
+            return _error(400, "Redacted audio is not available: this engine does not redact.")
+        return _error(400, "Redacted audio was not requested: set redact_pii and redact_pii_audio to true.")
+
+    def _completed(self, request: web.Request, wanted: str) -> dict[str, Any]:
+        """Return a transcript that has words to be read. Raises BadRequestError."""
+        transcript = self._find(request)
+        if transcript["status"] != "completed":
+            msg = (
+                f'This transcript has a status of "{transcript["status"]}". '
+                f'Transcripts must have a status of "completed" before requesting {wanted}.'
+            )
+            raise BadRequestError(msg)
+        if transcript["words"] is None:
+            msg = "This transcript was deleted by user."
+            raise BadRequestError(msg)
+        return transcript
 
     def _find(self, request: web.Request) -> dict[str, Any]:
         transcript = self._transcripts.get(request.match_info["id"])
@@ -187,8 +281,8 @@ async def _forbidden(_: web.Request) -> web.StreamResponse:
     return _error(403, "Cannot access uploaded file")
 
 
-def _error(status: int, text: str) -> web.Response:
-    return web.json_response({"error": text}, status=status)
+def _error(status: int, text: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.json_response({"error": text}, status=status, headers=headers)
 
 
 def _limit(text: str) -> int:
@@ -196,6 +290,17 @@ def _limit(text: str) -> int:
         msg = "limit must be an Integer between 1 and 200"
         raise BadRequestError(msg)
     return int(text[:9])
+
+
+def _caption_limit(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text[:9]) > 0):
+        msg = "chars_per_caption must be an Integer greater than 0"
+        raise BadRequestError(msg)
+    return int(text[:9])
+
+
+def _heading(transcript: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: transcript[name] for name in ("id", "confidence", "audio_duration", "speech_model_used")}
 
 
 def _day(text: str | None) -> date | None:

@@ -1,14 +1,16 @@
-"""The transcripts on disk: one SQLite table, one row each, the whole API object as JSON."""
+"""The transcripts on disk: one SQLite row each, the whole API object as JSON; and how often a job was started."""
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 OPEN = ("queued", "processing")
-_TABLE = """
+DELETED_URL = "http://deleted_by_user"
+_TABLES = """
 CREATE TABLE IF NOT EXISTS transcripts (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
@@ -19,7 +21,10 @@ CREATE TABLE IF NOT EXISTS transcripts (
     error TEXT,
     webhook_auth_header_value TEXT,
     body TEXT NOT NULL
-)
+);
+CREATE INDEX IF NOT EXISTS by_status ON transcripts (status, number);
+CREATE TABLE IF NOT EXISTS starts (transcript_id TEXT PRIMARY KEY, count INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS creates (audio_url TEXT PRIMARY KEY, count INTEGER NOT NULL)
 """
 _PAGE = """
 SELECT id, status, created, completed, audio_url, error FROM transcripts
@@ -37,15 +42,27 @@ class Transcripts:
 
     def __init__(self, path: Path) -> None:
         """Open or create the database file."""
-        self._db = sqlite3.connect(path, isolation_level=None)
+        self.database = self._db = sqlite3.connect(path, isolation_level=None)
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute(_TABLE)
-        self._db.execute("CREATE INDEX IF NOT EXISTS by_status ON transcripts (status, number)")
+        # What is written outlives the process; only a power failure may take back the last moments.
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.executescript(_TABLES)
 
     def close(self) -> None:
         """Close the database."""
         self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make all that is written inside stay, or none of it."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
 
     def add(self, transcript: Mapping[str, Any], webhook_auth_header_value: str | None) -> None:
         """Store a new transcript, and beside it the webhook's secret: the API never shows that again."""
@@ -102,6 +119,58 @@ class Transcripts:
         """Return the ids of the transcripts that have not ended, oldest first."""
         query = "SELECT id FROM transcripts WHERE status IN (?, ?) ORDER BY number"
         return [row["id"] for row in self._db.execute(query, OPEN)]
+
+    def remove(self, transcript_id: str) -> None:
+        """Leave nothing of a transcript, not even that there was one."""
+        self._db.execute("DELETE FROM transcripts WHERE id = ?", (transcript_id,))
+
+    def audio_urls(self) -> Iterator[str]:
+        """Yield the audio_url of every transcript."""
+        for row in self._db.execute("SELECT audio_url FROM transcripts"):
+            yield row["audio_url"]
+
+    def count_create(self, audio_url: str) -> None:
+        """Note that a job was made for a URL; for tests, which want to know how often."""
+        self._db.execute(
+            "INSERT INTO creates (audio_url, count) VALUES (?, 1) "
+            "ON CONFLICT (audio_url) DO UPDATE SET count = count + 1",
+            (audio_url,),
+        )
+
+    def creates(self) -> dict[str, int]:
+        """Return how many jobs were noted for each URL."""
+        return {row["audio_url"]: row["count"] for row in self._db.execute("SELECT audio_url, count FROM creates")}
+
+    def statuses(self) -> dict[str, int]:
+        """Return how many transcripts there are of each status."""
+        query = "SELECT status, count(*) AS number FROM transcripts GROUP BY status"
+        return {row["status"]: row["number"] for row in self._db.execute(query)}
+
+    def deleted(self) -> int:
+        """Return how many transcripts their owners deleted."""
+        query = "SELECT count(*) AS number FROM transcripts WHERE audio_url = ?"
+        return int(self._db.execute(query, (DELETED_URL,)).fetchone()["number"])
+
+    def starts(self, transcript_id: str) -> int:
+        """Return how often the job was started and neither ended nor was stopped in good order."""
+        row = self._db.execute("SELECT count FROM starts WHERE transcript_id = ?", (transcript_id,)).fetchone()
+        return 0 if row is None else int(row["count"])
+
+    def count_start(self, transcript_id: str) -> None:
+        """Note that the job is being started."""
+        self._db.execute(
+            "INSERT INTO starts (transcript_id, count) VALUES (?, 1) "
+            "ON CONFLICT (transcript_id) DO UPDATE SET count = count + 1",
+            (transcript_id,),
+        )
+
+    def forgive_start(self, transcript_id: str) -> None:
+        """Take back the last start: the job was stopped in good order."""
+        self._db.execute("UPDATE starts SET count = count - 1 WHERE transcript_id = ?", (transcript_id,))
+
+    def forget_starts(self, transcript_id: str) -> None:
+        """Drop the count of a job that has ended."""
+        self._db.execute("DELETE FROM starts WHERE transcript_id = ?", (transcript_id,))
 
     def page(
         self,

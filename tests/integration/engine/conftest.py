@@ -30,8 +30,14 @@ def web() -> Iterator[Web]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            self.answer(next(content.webhook_statuses))
-            content.posts.put(Received("POST", self.path, dict(self.headers), body))
+            received = Received("POST", self.path, dict(self.headers), body)
+            if content.post_gate:
+                content.posts.put(received)
+                content.post_gate.wait()
+                self.answer(next(content.webhook_statuses))
+            else:
+                self.answer(next(content.webhook_statuses))
+                content.posts.put(received)
 
         def answer(self, status: int, body: bytes = b"") -> None:
             self.send_response(status)

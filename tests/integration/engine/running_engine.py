@@ -4,6 +4,7 @@ import itertools
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -130,6 +131,8 @@ class Web:
     webhook_statuses: Iterator[int] = field(default_factory=lambda: itertools.repeat(200))
     posts: Queue[Received] = field(default_factory=Queue)
     gets: list[Received] = field(default_factory=list)
+    post_gate: threading.Event | None = None
+    """Webhooks are taken at once, but answered only when this is set."""
 
     def url(self, path: str, host: str = "127.0.0.1") -> str:
         """Return the URL of a path."""

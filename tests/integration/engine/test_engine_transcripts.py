@@ -2,11 +2,7 @@
 
 import io
 import math
-import os
-import subprocess
-import sys
 import wave
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -238,26 +234,3 @@ def test_a_bad_list_query_is_refused(engine: Engine, query: str) -> None:
     answer = engine.call("GET", f"/v2/transcript?{query}")
     assert answer.status_code == 400
     assert answer.json()["error"]
-
-
-def test_the_official_sdk_works_unmodified(engine: Engine, tmp_path: Path) -> None:
-    script = tmp_path / "with_sdk.py"
-    script.write_text(
-        "import sys, assemblyai as aai\n"
-        "config = aai.TranscriptionConfig(auto_highlights=True)\n"
-        "made = aai.Transcriber().transcribe(sys.argv[1], config)\n"
-        "assert made.status == aai.TranscriptStatus.completed, made.error\n"
-        "print(made.text)\n"
-        "print(*(f'{found.text}={found.count}' for found in made.auto_highlights.results), sep=',')\n"
-        "failed = aai.Transcriber().transcribe(sys.argv[0], config)\n"
-        "print(failed.status.value, failed.error)\n",
-    )
-    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    environment |= {"ASSEMBLYAI_BASE_URL": engine.url, "ASSEMBLYAI_API_KEY": KEY}
-    command = [sys.executable, str(script), str(ROOT / "tests" / "fixtures" / "refund.mp3")]
-    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-    assert ran.returncode == 0, ran.stderr
-    text, phrases, failed = ran.stdout.splitlines()
-    assert text == TEXT
-    assert "internet outage=2" in phrases.split(",")
-    assert failed.startswith("error Transcoding failed.")

@@ -137,3 +137,80 @@ def test_the_asked_part_reaches_the_decoder(tmp_path: Path) -> None:
 
     run_job(tmp_path, {"prepare": prepare}, audio_start_from=100, audio_end_at=900)
     assert asked == [100, 900]
+
+
+def test_a_stop_in_good_order_is_never_held_against_a_job(tmp_path: Path) -> None:
+    async def hang(*_: Any) -> None:
+        await asyncio.Event().wait()
+
+    async def run() -> list[str]:
+        statuses = []
+        for start in range(5):
+            transcripts = Transcripts(tmp_path / "db")
+            jobs = Jobs(tmp_path, transcripts, ToldWorkers({"prepare": hang}), Limits(concurrency=1))
+            await jobs.start()
+            if start == 0:
+                jobs.new_upload(*UPLOAD).write_bytes(b"sound")
+                url = str(BASE / "upload" / "/".join(UPLOAD))
+                for name in ("t1", "t2"):
+                    transcripts.add(new_transcript(name, {"audio_url": url}, jobs.next_status()), None)
+                    jobs.submit(name)
+            await asyncio.sleep(0)
+            statuses += [str((transcripts.get(name) or {})["status"]) for name in ("t1", "t2")]
+            await jobs.close()
+            transcripts.close()
+        return statuses
+
+    assert asyncio.run(run()) == ["processing", "queued"] * 5
+
+
+def test_a_job_deleted_from_the_queue_leaves_the_others_their_order(tmp_path: Path) -> None:
+    order: list[str] = []
+    go = asyncio.Event()
+
+    async def prepare(media: str, *_: Any) -> dict[str, Any]:
+        order.append(Path(media).name[-1])
+        await go.wait()
+        return {"count": 16_000, "segments": []}
+
+    async def run() -> None:
+        transcripts = Transcripts(tmp_path / "db")
+        jobs = Jobs(tmp_path, transcripts, ToldWorkers({"prepare": prepare}), Limits(concurrency=1))
+        await jobs.start()
+        for number in range(4):
+            name = UPLOAD[1][:-1] + str(number)
+            jobs.new_upload(UPLOAD[0], name).write_bytes(b"sound")
+            request = {"audio_url": str(BASE / "upload" / UPLOAD[0] / name)}
+            transcripts.add(new_transcript(f"t{number}", request, jobs.next_status()), None)
+            jobs.submit(f"t{number}")
+        jobs.drop("t1")
+        transcripts.update("t1", status="error")
+        go.set()
+        async with asyncio.timeout(30):
+            while transcripts.open_ids():  # noqa: ASYNC110  a job tells its end to the store alone
+                await asyncio.sleep(0)
+        await jobs.close()
+        transcripts.close()
+
+    asyncio.run(run())
+    assert order == ["0", "2", "3"]
+
+
+def test_uploads_that_nobody_uses_go_while_the_server_runs(tmp_path: Path) -> None:
+    async def run() -> None:
+        transcripts = Transcripts(tmp_path / "db")
+        jobs = Jobs(tmp_path, transcripts, ToldWorkers({}), Limits(upload_s=0.05))
+        await jobs.start()
+        used, unused = (jobs.new_upload(UPLOAD[0][:-1] + end, UPLOAD[1]) for end in "12")
+        for path in (used, unused):
+            path.write_bytes(b"sound")
+        url = BASE / "upload" / used.parent.name / used.name
+        transcripts.add(new_transcript("t1", {"audio_url": str(url)}, "completed"), None)
+        async with asyncio.timeout(30):
+            while unused.parent.exists():  # noqa: ASYNC110  the disk is all there is to see
+                await asyncio.sleep(0.01)
+        assert used.exists()
+        await jobs.close()
+        transcripts.close()
+
+    asyncio.run(run())

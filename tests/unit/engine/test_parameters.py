@@ -68,7 +68,8 @@ def test_audio_url(url: object, text: str) -> None:
             "The following models are not available in this language: auto_highlights",
         ),
         ({"audio_start_from": 500, "audio_end_at": 500},
-         "audio_start_from must not be negative and must come before audio_end_at"),
+         "audio_start_from must come before audio_end_at"),
+        ({"audio_start_from": -1}, "audio_start_from must be at least 0"),
     ],
 )  # fmt: skip
 def test_wrong_values_are_named(parameters: dict[str, Any], text: str) -> None:
