@@ -48,6 +48,15 @@ type Samples = NDArray[np.int16]
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What recognising took: time and processor time as parts of the recording's length, and memory."""
+
+    time: float
+    processor: float
+    peak_mb: float
+
+
+@dataclass(frozen=True)
 class Result:
     """One recording, recognised once: `times_ms` are how far word starts are off, if the truth is known."""
 
@@ -56,8 +65,7 @@ class Result:
     processes: int
     errors: float
     confidence: float
-    speed: float
-    peak_mb: float
+    cost: Cost
     times_ms: tuple[float, float, float] | None
 
 
@@ -114,7 +122,7 @@ def normalised(text: str) -> str:
 
 def measure(recording: Path, text: Path, recogniser: str, processes: int) -> Result:
     """Recognise a recording with the engine's own worker processes and compare with what is said in it."""
-    words, speed, peak_mb = asyncio.run(_recognised(recording, recogniser, processes))
+    words, cost = asyncio.run(_recognised(recording, recogniser, processes))
     heard = " ".join(word["text"] for word in words)
     return Result(
         recording=recording.name,
@@ -122,14 +130,12 @@ def measure(recording: Path, text: Path, recogniser: str, processes: int) -> Res
         processes=processes,
         errors=jiwer.wer(normalised(text.read_text(encoding="utf-8")), normalised(heard)),
         confidence=mean_confidence(words),
-        speed=speed,
-        peak_mb=peak_mb,
+        cost=cost,
         times_ms=_times(words, text.with_suffix(".words.json")),
     )
 
 
-async def _recognised(recording: Path, recogniser: str, processes: int) -> tuple[list[dict[str, Any]], float, float]:
-    """Return the words, the time it took as part of the recording's length, and the memory of all processes."""
+async def _recognised(recording: Path, recogniser: str, processes: int) -> tuple[list[dict[str, Any]], Cost]:
     factory = "bench.recognition:untuned_recogniser" if recogniser == UNTUNED else recogniser
     workers = Workers(processes, ["--recogniser", factory])
     workers.start()
@@ -137,6 +143,8 @@ async def _recognised(recording: Path, recogniser: str, processes: int) -> tuple
         with tempfile.TemporaryDirectory() as directory:
             samples = str(Path(directory) / "samples")
             await asyncio.gather(*(workers.run("key_phrases", []) for _ in range(processes)))  # until they are ready
+            children = psutil.Process().children()
+            used = _processor_s(children)
             started = time.perf_counter()
             prepared = await workers.run("prepare", str(recording), samples, None, None)
             whole = [[0, prepared["count"], True]]
@@ -145,10 +153,19 @@ async def _recognised(recording: Path, recogniser: str, processes: int) -> tuple
                 *(workers.run("recognise", samples, start, stop) for start, stop, _ in segments),
             )
             seconds = time.perf_counter() - started
-            peak = sum(_peak_mb(child.pid) for child in psutil.Process().children())
+            length = prepared["count"] / audio.SAMPLE_RATE
+            cost = Cost(
+                time=seconds / length,
+                processor=(_processor_s(children) - used) / length,
+                peak_mb=sum(_peak_mb(child.pid) for child in children),
+            )
     finally:
         await workers.close()
-    return list(itertools.chain.from_iterable(found)), seconds * audio.SAMPLE_RATE / prepared["count"], peak
+    return list(itertools.chain.from_iterable(found)), cost
+
+
+def _processor_s(processes: Sequence[psutil.Process]) -> float:
+    return sum(sum(process.cpu_times()[:2]) for process in processes)
 
 
 def _peak_mb(process_id: int) -> float:
@@ -194,7 +211,7 @@ def degrade(recording: Path, directory: Path) -> list[Path]:
 def table(results: Sequence[Result]) -> Table:
     """Lay the results out, one to a line."""
     made = Table(
-        "recording", "recogniser", "processes", "WER", "confidence", "time/length", "peak MB", "starts off, ms"
+        "recording", "recogniser", "processes", "WER", "confidence", "time", "CPU", "peak MB", "starts off, ms"
     )
     for one in results:
         times = "{:.0f}, p90 {:.0f}, most {:.0f}".format(*one.times_ms) if one.times_ms else ""
@@ -204,8 +221,9 @@ def table(results: Sequence[Result]) -> Table:
             str(one.processes),
             f"{one.errors:.1%}",
             f"{one.confidence:.2f}",
-            f"{one.speed:.3f}",
-            f"{one.peak_mb:.0f}",
+            f"{one.cost.time:.3f}",
+            f"{one.cost.processor:.3f}",
+            f"{one.cost.peak_mb:.0f}",
             times,
         )
     return made
