@@ -1,1 +1,1 @@
-"""Measurements of what the local engine does; nothing here is shipped or imported."""
+"""Measurements, run on demand."""
