@@ -16,7 +16,7 @@ export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo local local-down upload test unit check check-api-schema bench-recognition format lock build \
+.PHONY: help install demo local local-down upload test unit check check-api-schema bench-recognition bench-phrases format lock build \
 	deploy clean
 
 help: ## Show this help
@@ -56,6 +56,9 @@ check: install ## Formatting, lint, types, template
 
 bench-recognition: install ## Word errors, time and memory of the local recogniser on the sample call
 	@$(PYTHON) -m bench.recognition --degraded --compare untuned
+
+bench-phrases: install ## Compare key phrases with a reference: ARGS="transcript.json ..." (see bench/README.md)
+	@$(PYTHON) -m bench.phrases $(ARGS)
 
 format: install ## Format the code and apply safe lint fixes
 	$(BIN)/ruff format .
