@@ -26,6 +26,7 @@ ENVIRONMENT = {
     "RESULTS_QUEUE_URL": "https://sqs.example.com/results",
     "SIGNER_ROLE_ARN": "arn:aws:iam::123456789012:role/signer",
     "SPEECH_MODELS": "universal-3-5-pro,universal-2",
+    "WEBHOOK_SOURCE_IPS": "",
     "WEBHOOK_URL": "https://api.example.com/webhook",
 }
 _numbers = itertools.count(1)

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 OPEN_SHARDS = 4  # partitions of the index of open rows; one holds about 1,000 writes a second
 PRESIGNED_SECONDS = 3600  # a signer session that is one role assumed by another lives at most an hour
 _SECRET_CACHE_SECONDS = 300
+_ROTATION_CACHE_SECONDS = 30
 _UPLOAD_CHUNK = 1024 * 1024
 # About 30 bytes a timestamp: an item stays under DynamoDB's 400 KB. The whole list is in S3.
 _ITEM_TIMESTAMPS = 5000
@@ -565,8 +567,29 @@ class Secrets:
 
     def __init__(self) -> None:
         self._provider = SecretsProvider()
+        self._staged: dict[str, tuple[float, list[str]]] = {}  # arn: until when, the texts that are accepted
 
     def get(self, arn: str, *, fresh: bool = False) -> str:
         """The secret's text; fresh=True asks Secrets Manager whatever the cache holds."""
         text = str(self._provider.get(arn, max_age=_SECRET_CACHE_SECONDS, force_fetch=fresh))
         return text.strip()  # a secret made from a file ends with a line break
+
+    def accepted(self, arn: str) -> Iterator[str]:
+        """The text as cached; for whom that is not enough, the text of now and the one before the last rotation.
+
+        Whoever takes only the first costs Secrets Manager nothing; the others are asked for every
+        _ROTATION_CACHE_SECONDS at most, however many ask.
+        """
+        yield self.get(arn)
+        until, texts = self._staged.get(arn, (0.0, []))
+        if time.monotonic() >= until:
+            texts = [text for text in (self._at(arn, "AWSCURRENT"), self._at(arn, "AWSPREVIOUS")) if text]
+            self._staged[arn] = time.monotonic() + _ROTATION_CACHE_SECONDS, texts
+        yield from texts
+
+    def _at(self, arn: str, stage: str) -> str | None:
+        client = self._provider.client
+        try:
+            return str(client.get_secret_value(SecretId=arn, VersionStage=stage)["SecretString"]).strip()
+        except client.exceptions.ResourceNotFoundException:  # never rotated: there is none before
+            return None
