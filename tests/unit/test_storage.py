@@ -14,7 +14,6 @@ from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 from botocore.stub import ANY, Stubber
 
-from audio_highlights import storage
 from audio_highlights.errors import PermanentError, RecordingUnusable
 from audio_highlights.models import Recording, Status, Upload, is_marked
 from audio_highlights.storage import Media, Results, Secrets
@@ -291,7 +290,7 @@ def test_a_rotation_that_the_cache_has_not_seen_is_seen_when_the_cached_secret_d
 
 def test_ten_wrong_callers_cost_two_questions_and_a_while_later_two_more(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr(storage.time, "monotonic", lambda: now)
+    monkeypatch.setattr("audio_highlights.storage.time.monotonic", lambda: now)
     vault = Vault(AWSCURRENT="new", AWSPREVIOUS="old")
     secrets = secrets_of(vault)
     for _ in range(10):
