@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from audio_highlights.webhook import networks
 from tests.deployed_template import POLL, ROOT, TEMPLATE, as_deployed, as_written
 
 PACKAGE = ROOT / "layers" / "shared" / "audio_highlights"
@@ -337,6 +338,60 @@ def test_tls_is_demanded_unless_someone_turns_it_off(raw: dict[str, Any]) -> Non
     assert raw["Conditions"]["Tls"] == {"Fn::Equals": [{"Ref": "EnforceTls"}, "true"]}
     for name, policy in of_type(raw, "AWS::S3::BucketPolicy").items():
         assert policy["Condition"] in ("Tls", "TlsForMedia"), name
+
+
+def test_queues_are_encrypted(template: dict[str, Any]) -> None:
+    for name, queue in of_type(template, "AWS::SQS::Queue").items():
+        assert queue["Properties"]["SqsManagedSseEnabled"] is True, name
+
+
+# ---- ways in
+
+
+def test_the_webhook_is_the_only_route(template: dict[str, Any]) -> None:
+    routes = of_type(template, "AWS::ApiGatewayV2::Route")
+    assert [route["Properties"]["RouteKey"] for route in routes.values()] == ["POST /webhook"]
+    assert len(of_type(template, "AWS::ApiGatewayV2::Api")) == 1
+    kinds = {resource["Type"] for resource in template["Resources"].values()}
+    others = "AWS::Lambda::Url AWS::ApiGateway::RestApi AWS::Serverless::Api AWS::Serverless::HttpApi AWS::SNS::Topic"
+    assert not kinds & set(others.split())
+    assert not [name for name, one in functions(template).items() if "FunctionUrlConfig" in one["Properties"]]
+
+
+def test_nobody_is_given_a_password_or_a_key(template: dict[str, Any]) -> None:
+    kinds = {resource["Type"] for resource in template["Resources"].values()}
+    assert {kind for kind in kinds if kind.startswith("AWS::IAM::")} == {"AWS::IAM::Role", "AWS::IAM::Policy"}
+    assert not {"AWS::SecretsManager::ResourcePolicy", "AWS::Lambda::LayerVersionPermission"} & kinds
+
+
+def test_functions_are_called_by_the_api_and_the_schedule_alone(transformed: dict[str, Any]) -> None:
+    callers = {
+        permission["Properties"]["FunctionName"]["Ref"]: permission["Properties"]["Principal"]
+        for permission in of_type(transformed, "AWS::Lambda::Permission").values()
+    }
+    assert callers == {"WebhookFunction": "apigateway.amazonaws.com", "SweepFunction": "events.amazonaws.com"}
+
+
+def test_58_a_busy_webhook_is_never_a_429(template: dict[str, Any]) -> None:
+    # The provider gives up after a 4xx. A throttled stage answers 429; a throttled function would be a 5xx.
+    stage = template["Resources"]["ApiStage"]["Properties"]
+    assert not {"DefaultRouteSettings", "RouteSettings"} & set(stage)
+    assert "ReservedConcurrentExecutions" not in template["Resources"]["WebhookFunction"]["Properties"]
+
+
+@pytest.mark.parametrize("text", ["", "44.238.19.20", "44.238.19.20,54.220.25.36", "10.0.0.0/8,2001:db8::/32"])
+def test_webhook_source_ips_are_addresses_that_the_function_can_read(raw: dict[str, Any], text: str) -> None:
+    parameter = raw["Parameters"]["WebhookSourceIps"]
+    assert parameter["Default"] == ""
+    assert re.fullmatch(parameter["AllowedPattern"], text)
+    assert len(networks(text)) == len([part for part in text.split(",") if part])
+    variables = raw["Resources"]["WebhookFunction"]["Properties"]["Environment"]["Variables"]
+    assert variables["WEBHOOK_SOURCE_IPS"] == {"Ref": "WebhookSourceIps"}
+
+
+@pytest.mark.parametrize("text", ["example.com", "44.238.19.20,", "44.238.19.20 54.220.25.36", "*", "10.0.0.0/8/8"])
+def test_what_is_no_address_is_refused_before_it_is_deployed(raw: dict[str, Any], text: str) -> None:
+    assert not re.fullmatch(raw["Parameters"]["WebhookSourceIps"]["AllowedPattern"], text)
 
 
 # ---- what ships
