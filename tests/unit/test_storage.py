@@ -296,7 +296,7 @@ def test_ten_wrong_callers_cost_two_questions_and_a_while_later_two_more(monkeyp
     for _ in range(10):
         assert list(secrets.accepted("arn")) == ["new", "new", "old"]
     assert vault.asked == ["AWSCURRENT", "AWSCURRENT", "AWSPREVIOUS"]
-    now += 31
+    now += 6
     vault.stages = {"AWSCURRENT": "newer"}
     assert list(secrets.accepted("arn")) == ["new", "newer"]
     assert len(vault.asked) == 5

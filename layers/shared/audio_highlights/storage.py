@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 OPEN_SHARDS = 4  # partitions of the index of open rows; one holds about 1,000 writes a second
 PRESIGNED_SECONDS = 3600  # a signer session that is one role assumed by another lives at most an hour
 _SECRET_CACHE_SECONDS = 300
-_ROTATION_CACHE_SECONDS = 30
+_ROTATION_CACHE_SECONDS = 5  # no transcript is done so soon after its submit has seen a new secret
 _UPLOAD_CHUNK = 1024 * 1024
 # About 30 bytes a timestamp: an item stays under DynamoDB's 400 KB. The whole list is in S3.
 _ITEM_TIMESTAMPS = 5000
