@@ -341,7 +341,7 @@ def test_the_addresses_come_from_the_environment_and_a_wrong_one_stops_the_funct
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert load("webhook", monkeypatch).sources == ()
-    assert load("webhook", monkeypatch, WEBHOOK_SOURCE_IPS="10.0.0.0/8").sources == networks("10.0.0.0/8")
+    assert load("webhook", monkeypatch, WEBHOOK_SOURCE_IPS="10.0.0.7/8").sources == networks("10.0.0.0/8")
     with pytest.raises(ValueError, match=r"10\.0\.0\.300"):
         load("webhook", monkeypatch, WEBHOOK_SOURCE_IPS="10.0.0.300")
 

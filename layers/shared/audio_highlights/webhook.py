@@ -20,7 +20,7 @@ Network = IPv4Network | IPv6Network
 
 def networks(text: str) -> tuple[Network, ...]:
     """Addresses or CIDR blocks with commas between them; ValueError where one is neither. None for an empty text."""
-    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+    return tuple(ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
 
 
 def read_webhook(event: Mapping[str, Any], secrets: Iterable[str], sources: Sequence[Network] = ()) -> Finished | None:
