@@ -124,7 +124,7 @@ _CREATES: Sequence[tuple[int, _FaultOf]] = (
     (20, lambda draw: {"do": "429", "retry_after": 1, "times": draw.randint(1, 2)}),
     (10, lambda _: {"do": "500"}),
     (10, lambda _: {"do": "500", "accepted": True}),
-    (10, lambda draw: {"do": "503", "times": draw.randint(1, 2)}),
+    (10, lambda _: {"do": "503", "retry_after": 1}),
     (10, lambda _: {"do": "reset"}),
     (10, lambda _: {"do": "reset", "accepted": True}),
     (10, lambda _: {"do": "not-json", "accepted": True}),
@@ -254,7 +254,7 @@ class _Draw:
         there = [place for place, upload in enumerate(self.uploads) if upload.deletion is None]
         for place in self.draw.sample(there, self._some(_REPEATED)):
             repeats = tuple(
-                Repeat(self.draw.choice((0, 0, self.draw.randint(1, LONGEST_DELAY_SECONDS))), self.draw.random() < 0.5)  # noqa: PLR2004
+                Repeat(self.draw.choice((0, 0, self.draw.randint(1, LONGEST_DELAY_SECONDS))), self.draw.random() < 0.5)
                 for _ in range(self.draw.randint(2, 3))
             )
             self.uploads[place] = replace(self.uploads[place], repeats=repeats)
@@ -269,4 +269,4 @@ class _Draw:
         amount = max(4, self._some(_KILLS))
         chosen = [functions[number % len(functions)] for number in range(amount)]
         self.draw.shuffle(chosen)
-        return tuple(Kill(round(self.draw.uniform(0.3, 5), 2), function) for function in chosen)
+        return tuple(Kill(round(self.draw.uniform(1, 6), 2), function) for function in chosen)
