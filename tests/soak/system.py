@@ -4,6 +4,7 @@ import functools
 import json
 import random
 import re
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ from audio_highlights.models import Upload
 from cli.stack import Stack
 from local.stack import DEFAULT_STACK_NAME, Local, Say
 
+_START_SECONDS = 10
 ENGINE_OPTIONS = ("--faults", "--instant", "--webhook-interval", "2")
 FUNCTIONS = ("submit", "results", "webhook", "sweep")
 
@@ -255,6 +257,11 @@ class Listener:
 
 
 def _runs(process: psutil.Process, function_name: str) -> bool:
+    """Whether it is a process of that function that has started up.
+
+    The local AWS answers a death in the start by ending all of the function's processes, those at work too.
+    """
     with suppress(psutil.Error):
-        return any(f"-{function_name}-" in part for part in process.cmdline())
+        started = time.time() - process.create_time() > _START_SECONDS
+        return started and any(f"-{function_name}-" in part for part in process.cmdline())
     return False
