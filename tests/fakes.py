@@ -7,7 +7,7 @@ import copy
 import itertools
 import json
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,10 +17,13 @@ from boto3.dynamodb.types import TypeSerializer
 
 from audio_highlights.config import AudioTransfer, SubmitSettings
 from audio_highlights.errors import RecordingInWork, RecordingUnusable, TranscriptNotFound
+from audio_highlights.line import Line, waits
 from audio_highlights.models import (
     OPEN,
     Claim,
+    Entry,
     Finished,
+    Flight,
     Highlight,
     Recording,
     Status,
@@ -30,11 +33,12 @@ from audio_highlights.models import (
     recording_mark,
 )
 from audio_highlights.models import utc_text as text_of
-from audio_highlights.workflow import Deliverer, Outcome, Submitter, Sweeper
+from audio_highlights.workflow import Deliverer, Outcome, Place, Scanner, Submitter, Sweeper
 
 BUCKET = "recordings"
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt \x10\x00\x00\x00" + bytes(64)
 SECRET = "of-the-webhook"
+DEPLOYED = datetime(2026, 11, 20, tzinfo=UTC)
 LEASE_SECONDS = 120
 OVERDUE_SECONDS = 900
 WEBHOOK_URL = "https://api.example.com/webhook"
@@ -60,15 +64,15 @@ class Clock:
 
 
 class Journal:
-    """The names of all side effects in their order; breaks off after effect number `crash_after`, once."""
+    """The names of all side effects in their order; breaks off once, after number `crash_after` or the one named."""
 
     def __init__(self) -> None:
         self.effects: list[str] = []
-        self.crash_after: int | None = None
+        self.crash_after: int | str | None = None
 
     def note(self, effect: str) -> None:
         self.effects.append(effect)
-        if len(self.effects) == self.crash_after:
+        if self.crash_after in (len(self.effects), effect):
             self.crash_after = None
             raise Crash(effect)
 
@@ -134,8 +138,8 @@ class FakeLedger:
         self._journal.note("refuse")
         return None
 
-    def release(self, recording: Recording, reason: str, status: Status) -> None:
-        change = {"status": status, "reason": reason, "lease_until": 0}
+    def release(self, recording: Recording, reason: str, status: Status, due_at: datetime) -> None:
+        change = {"status": status, "reason": reason, "lease_until": 0, "due_at": int(due_at.timestamp())}
         self._update("release", recording, change, only_while=(Status.SUBMITTING,), of_this_attempt=True)
 
     def note_upload_url(self, recording: Recording, upload_url: str) -> None:
@@ -159,8 +163,37 @@ class FakeLedger:
             of_this_attempt=True,
         )
 
-    def look_again_at(self, recording: Recording, due_at: datetime) -> None:
+    def look_again_at(self, recording: Recording, due_at: datetime) -> Recording | None:
+        row = self.rows[recording.recording_id]
+        if row["status"] not in OPEN or row["due_at"] > self._clock().timestamp():
+            return None
         self._update("look again", recording, {"due_at": int(due_at.timestamp())}, only_while=OPEN)
+        return _recording(row)
+
+    def retry(self, recording: Recording, transcript_id: str, reason: str, due_at: datetime) -> bool:
+        row = self.rows[recording.recording_id]
+        answered = row.setdefault("retried_transcripts", set())
+        if transcript_id in answered or row.get("transcript_id", transcript_id) != transcript_id:
+            return False
+        change = {"status": Status.QUEUED, "reason": reason, "lease_until": 0, "due_at": int(due_at.timestamp())}
+        if row["status"] in OPEN:
+            answered.add(transcript_id)
+        return self._update("retry", recording, change, remove=("transcript_id", "submitted_at"), only_while=OPEN)
+
+    def count_extra_transcript(self, recording_id: str) -> None:
+        row = self.rows[recording_id]
+        row["extra_transcripts"] = row.get("extra_transcripts", 0) + 1
+        self._journal.note("count extra")
+
+    def still_open(self, recording_ids: Collection[str]) -> set[str]:
+        rows = [_recording(self.rows[one]) for one in recording_ids if one in self.rows]
+        return {row.recording_id for row in rows if row.status in OPEN and not waits(row)}
+
+    def known(self, recording_ids: Collection[str]) -> set[str]:
+        return self.rows.keys() & set(recording_ids)
+
+    def created(self) -> datetime:
+        return DEPLOYED
 
     def end(
         self,
@@ -229,16 +262,67 @@ def _recording(row: Mapping[str, Any]) -> Recording:
         day=row["day"],
         created_at=row["created_at"],
         version_id=row["version_id"],
+        etag=row["etag"],
+        size_bytes=row["size_bytes"],
         reason=row.get("reason"),
         transcript_id=row.get("transcript_id"),
         upload_url=row.get("upload_url"),
+        submitted_at=row.get("submitted_at"),
+        retried_transcripts=frozenset(row.get("retried_transcripts", ())),
     )
+
+
+class FakeInFlight:
+    """The places of the transcripts in work."""
+
+    def __init__(self, most: int, clock: Clock, journal: Journal) -> None:
+        self.most = most
+        self.holders: set[str] = set()
+        self.stopped: str | None = None
+        self.probe_at = 0.0
+        self.after_full: Callable[[], object] | None = None  # happens once, right after somebody found no place
+        self._clock = clock
+        self._journal = journal
+
+    def enter(self, recording_id: str, probe_seconds: int) -> Entry:
+        if self.stopped is not None:
+            if self.probe_at > self._clock().timestamp():
+                return Entry(self.stopped)
+            self.probe_at = self._clock().timestamp() + probe_seconds
+        elif len(self.holders) >= self.most and recording_id not in self.holders:
+            meanwhile, self.after_full = self.after_full, None
+            if meanwhile:
+                meanwhile()
+            return Entry("no place")
+        self.holders.add(recording_id)
+        self._journal.note("enter")
+        return Entry(probe=self.stopped is not None)
+
+    def leave(self, recording_id: str) -> bool:
+        full = recording_id in self.holders and len(self.holders) >= self.most
+        self.holders.discard(recording_id)
+        self._journal.note("leave")
+        return full
+
+    def stop(self, reason: str, probe_seconds: int) -> None:
+        self.stopped, self.probe_at = reason, self._clock().timestamp() + probe_seconds
+        self._journal.note("stop")
+
+    def go_on(self) -> None:
+        self.stopped = None
+        self._journal.note("go on")
+
+    def look(self) -> Flight:
+        if self.stopped is not None:
+            return Flight(frozenset(self.holders), int(self.probe_at <= self._clock().timestamp()), self.stopped)
+        return Flight(frozenset(self.holders), max(0, self.most - len(self.holders)))
 
 
 @dataclass
 class _Object:
     stored: StoredObject
     head: bytes
+    modified: datetime
 
 
 class FakeMedia:
@@ -258,6 +342,7 @@ class FakeMedia:
         size_bytes: int | None = None,
         storage_class: str = "STANDARD",
         versioned: bool = True,
+        modified: datetime = DEPLOYED + timedelta(hours=1),
     ) -> Upload:
         """Store an object, the newest under its key; returns it as its event tells of it."""
         objects = self._objects.setdefault(key, [])
@@ -267,13 +352,13 @@ class FakeMedia:
         stored = StoredObject(version_id, etag, size_bytes, storage_class, {"speaker": "Ada"})
         if not versioned:
             objects.clear()
-        objects.append(_Object(stored, head))
+        objects.append(_Object(stored, head, modified))
         return Upload(BUCKET, key, version_id, stored.etag, size_bytes)
 
     def hold(self, upload: Upload) -> None:
         """Store the object that an event tells of."""
         stored = StoredObject(upload.version_id, upload.etag, upload.size_bytes, "STANDARD", {})
-        self._objects.setdefault(upload.key, []).append(_Object(stored, WAV))
+        self._objects.setdefault(upload.key, []).append(_Object(stored, WAV, DEPLOYED))
 
     def delete(self, upload: Upload) -> None:
         self._objects[upload.key] = []
@@ -289,6 +374,18 @@ class FakeMedia:
         mark = {"response-content-disposition": recording_mark(upload.recording_id)}
         query = urlencode(version | mark | {"X-Amz-Signature": f"secret{next(self._signatures)}"})
         return f"https://{upload.bucket}.s3.eu-west-1.amazonaws.com/{quote(upload.key)}?{query}"
+
+    def pages(self, place: Place | None) -> Iterator[tuple[list[tuple[Upload, datetime]], Place | None]]:
+        """Two object versions a page."""
+        everything = [
+            (Upload(BUCKET, key, one.stored.version_id, one.stored.etag, one.stored.size_bytes), one.modified)
+            for key in sorted(self._objects)
+            for one in self._objects[key]
+        ]
+        start = 0 if place is None else int(place[1])
+        for first in range(start, max(len(everything), 1), 2):
+            more = first + 2 < len(everything)
+            yield everything[first : first + 2], (everything[first + 1][0].key, str(first + 2)) if more else None
 
     def chunks(self, upload: Upload) -> Iterator[bytes]:
         head = self._find(upload).head
@@ -313,6 +410,7 @@ class FakeProvider:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.asked: list[dict[str, Any]] = []
         self.uploads: list[list[bytes]] = []
+        self.deleted: list[str] = []
         self.refusals: deque[Exception] = deque()
         self.lost_answers: deque[Exception] = deque()
         self.list_troubles: deque[Exception] = deque()
@@ -326,13 +424,13 @@ class FakeProvider:
 
     @property
     def paid(self) -> list[str]:
-        return [transcript_id for transcript_id, job in self.jobs.items() if job["status"] != "error"]
+        return [transcript_id for transcript_id, job in self.jobs.items() if job["status"] != "error"] + self.deleted
 
     def create(self, parameters: Mapping[str, Any]) -> Transcript:
         if self.refusals:
             raise self.refusals.popleft().with_traceback(None)
         self.asked.append(dict(parameters))
-        transcript_id = self.next_ids.popleft() if self.next_ids else f"t{len(self.jobs) + 1}"
+        transcript_id = self.next_ids.popleft() if self.next_ids else f"t{len(self._created) + 1}"
         echoed = {name: parameters.get(name) for name in ("audio_url", "webhook_url")}
         self.jobs[transcript_id] = {"id": transcript_id, "status": self.first_status, **echoed}
         self._created[transcript_id] = self._clock()
@@ -349,6 +447,11 @@ class FakeProvider:
             message = f"AssemblyAI does not know transcript {transcript_id}."
             raise TranscriptNotFound(message)
         return self._as_it_is(transcript_id)
+
+    def delete(self, transcript_id: str) -> None:
+        if self.jobs.pop(transcript_id, None):
+            self.deleted.append(transcript_id)
+            self._journal.note("delete")
 
     def upload(self, chunks: Iterator[bytes]) -> str:
         self.uploads.append(list(chunks))
@@ -416,12 +519,13 @@ class FakeQueue:
     sent: list[dict[str, Any]] = field(default_factory=list)
     hidden: list[tuple[str, int]] = field(default_factory=list)
     buried: list[str] = field(default_factory=list)
+    delayed: list[dict[str, Any]] = field(default_factory=list)
     trouble: Exception | None = None
 
-    def send(self, body: Mapping[str, Any]) -> None:
+    def send(self, body: Mapping[str, Any], *, delay_seconds: int = 0) -> None:
         if self.trouble:
             raise self.trouble
-        self.sent.append(dict(body))
+        (self.delayed if delay_seconds else self.sent).append(dict(body))
 
     def bury(self, text: str) -> None:
         if self.trouble:
@@ -459,10 +563,25 @@ class FakeSecrets:
         return self.text
 
 
+@dataclass
+class FakeBookmark:
+    """Where the scan goes on."""
+
+    place: Place | None = None
+
+    def read(self) -> Place | None:
+        return self.place
+
+    def write(self, place: Place | None) -> None:
+        self.place = place
+
+
 class World:
     """All of them around one clock and one journal, and the workflow wired to them."""
 
-    def __init__(self, *, transfer: AudioTransfer = AudioTransfer.PRESIGNED_URL, poll: bool = False) -> None:
+    def __init__(
+        self, *, transfer: AudioTransfer = AudioTransfer.PRESIGNED_URL, poll: bool = False, most: int = 200
+    ) -> None:
         self.clock = Clock()
         self.journal = Journal()
         self.ledger = FakeLedger(self.clock, self.journal)
@@ -471,12 +590,18 @@ class World:
         self.results = FakeResults(self.journal)
         self.events = FakeEvents(self.journal)
         self.queue = FakeQueue()
+        self.submit_queue = FakeQueue()
+        self.in_flight = FakeInFlight(most, self.clock, self.journal)
+        self.bookmark = FakeBookmark()
+        self.line = Line(in_flight=self.in_flight, rows=self.ledger, submit_queue=self.submit_queue, now=self.clock)
         self.watch = FakeWatch(self.journal)
         self.submitter = Submitter(
             ledger=self.ledger,
             media=self.media,
             provider=self.provider,
             events=self.events,
+            line=self.line,
+            now=self.clock,
             settings=SubmitSettings(
                 speech_models=("universal-3-5-pro", "universal-2"),
                 audio_transfer=transfer,
@@ -487,13 +612,29 @@ class World:
             webhook_secret=lambda: SECRET,
             watch=self.watch if poll else None,
         )
-        self.deliverer = Deliverer(ledger=self.ledger, provider=self.provider, results=self.results, events=self.events)
+        self.deliverer = Deliverer(
+            ledger=self.ledger,
+            provider=self.provider,
+            results=self.results,
+            events=self.events,
+            line=self.line,
+            now=self.clock,
+        )
         self.sweeper = Sweeper(
             ledger=self.ledger,
             provider=self.provider,
-            queue=self.queue,
+            results_queue=self.queue,
+            events=self.events,
+            line=self.line,
             now=self.clock,
             overdue_seconds=OVERDUE_SECONDS,
+        )
+        self.scanner = Scanner(
+            ledger=self.ledger,
+            shelf=self.media,
+            bookmark=self.bookmark,
+            submit_queue=self.submit_queue,
+            now=self.clock,
         )
 
     def submit(self, upload: Upload, *, redelivered: bool = False) -> tuple[Outcome, str]:
@@ -510,6 +651,12 @@ class World:
         self.submit(upload)
         row = self.row(upload)
         return Finished(upload.recording_id, row["attempt"], row["transcript_id"])
+
+    def called(self) -> list[Upload]:
+        """Take what was sent to the submit queue."""
+        uploads = [Upload.from_event(body) for body in self.submit_queue.sent]
+        self.submit_queue.sent.clear()
+        return uploads
 
     def row(self, what: Upload | Finished) -> dict[str, Any]:
         return self.ledger.rows[what.recording_id]

@@ -1,11 +1,10 @@
 """results: a transcript that has ended becomes rows, files and an event.
 
 Trigger: ResultsQueue, {"recording_id", "attempt", "transcript_id"}; one failing record does not touch its neighbours.
-Environment: API_KEY_SECRET_ARN, ASSEMBLYAI_BASE_URL, DEAD_LETTER_QUEUE_URL, HIGHLIGHTS_TABLE, QUEUE_URL,
-RECORDINGS_TABLE, RESULTS_BUCKET.
+Environment: API_KEY_SECRET_ARN, ASSEMBLYAI_BASE_URL, DEAD_LETTER_QUEUE_URL, FLOW_TABLE, HIGHLIGHTS_TABLE,
+MAX_IN_FLIGHT, QUEUE_URL, RECORDINGS_TABLE, RESULTS_BUCKET, SUBMIT_QUEUE_URL.
 """
 
-from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -13,23 +12,28 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from audio_highlights.assemblyai import AssemblyAI
 from audio_highlights.batch import answer_batch, json_body, receive_count
-from audio_highlights.config import variable
+from audio_highlights.config import utc_now, variable
+from audio_highlights.line import Line
 from audio_highlights.models import Finished
 from audio_highlights.observability import function_logger
-from audio_highlights.storage import EventBus, Ledger, Queue, Results, Secrets
+from audio_highlights.storage import EventBus, InFlight, Ledger, Queue, Results, Secrets
 from audio_highlights.workflow import Deliverer
 
 logger = function_logger()
 secrets = Secrets()
 queue = Queue(variable("QUEUE_URL"), variable("DEAD_LETTER_QUEUE_URL"))
+ledger = Ledger(variable("RECORDINGS_TABLE"), variable("HIGHLIGHTS_TABLE"), utc_now)
+in_flight = InFlight(variable("FLOW_TABLE"), int(variable("MAX_IN_FLIGHT")), utc_now)
 deliverer = Deliverer(
-    ledger=Ledger(variable("RECORDINGS_TABLE"), variable("HIGHLIGHTS_TABLE"), lambda: datetime.now(UTC)),
+    ledger=ledger,
     provider=AssemblyAI(
         variable("ASSEMBLYAI_BASE_URL"),
         lambda fresh: secrets.get(variable("API_KEY_SECRET_ARN"), fresh=fresh),
     ),
     results=Results(variable("RESULTS_BUCKET")),
     events=EventBus(),
+    line=Line(in_flight=in_flight, rows=ledger, submit_queue=Queue(variable("SUBMIT_QUEUE_URL")), now=utc_now),
+    now=utc_now,
 )
 
 

@@ -2,12 +2,11 @@
 
 Trigger: SubmitQueue, EventBridge's "Object Created" events of the media bucket; one failing record does not touch
 its neighbours. Environment: API_KEY_SECRET_ARN, ASSEMBLYAI_BASE_URL, AUDIO_TRANSFER, DEAD_LETTER_QUEUE_URL,
-HIGHLIGHTS_TABLE, LEASE_SECONDS, OVERDUE_MINUTES, QUEUE_URL, RECORDINGS_TABLE, SIGNER_ROLE_ARN, SPEECH_MODELS,
-WEBHOOK_SECRET_ARN; WEBHOOK_URL in webhook mode, STATE_MACHINE_ARN in poll mode.
+FLOW_TABLE, HIGHLIGHTS_TABLE, LEASE_SECONDS, MAX_IN_FLIGHT, OVERDUE_MINUTES, QUEUE_URL, RECORDINGS_TABLE,
+SIGNER_ROLE_ARN, SPEECH_MODELS, WEBHOOK_SECRET_ARN; WEBHOOK_URL in webhook mode, STATE_MACHINE_ARN in poll mode.
 """
 
 import os
-from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -15,27 +14,32 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from audio_highlights.assemblyai import AssemblyAI
 from audio_highlights.batch import answer_batch, json_body, receive_count
-from audio_highlights.config import SubmitSettings, variable
+from audio_highlights.config import SubmitSettings, utc_now, variable
+from audio_highlights.line import Line
 from audio_highlights.models import Upload
 from audio_highlights.observability import function_logger
-from audio_highlights.storage import EventBus, Ledger, Media, PollLoop, Queue, Secrets
+from audio_highlights.storage import EventBus, InFlight, Ledger, Media, PollLoop, Queue, Secrets
 from audio_highlights.workflow import Submitter
 
 logger = function_logger()
 secrets = Secrets()
 queue = Queue(variable("QUEUE_URL"), variable("DEAD_LETTER_QUEUE_URL"))
+ledger = Ledger(variable("RECORDINGS_TABLE"), variable("HIGHLIGHTS_TABLE"), utc_now)
+in_flight = InFlight(variable("FLOW_TABLE"), int(variable("MAX_IN_FLIGHT")), utc_now)
 state_machine_arn = os.environ.get("STATE_MACHINE_ARN")
 submitter = Submitter(
-    ledger=Ledger(variable("RECORDINGS_TABLE"), variable("HIGHLIGHTS_TABLE"), lambda: datetime.now(UTC)),
+    ledger=ledger,
     media=Media(variable("SIGNER_ROLE_ARN")),
     provider=AssemblyAI(
         variable("ASSEMBLYAI_BASE_URL"),
         lambda fresh: secrets.get(variable("API_KEY_SECRET_ARN"), fresh=fresh),
     ),
     events=EventBus(),
+    line=Line(in_flight=in_flight, rows=ledger, submit_queue=queue, now=utc_now),
     settings=SubmitSettings.from_environment(),
     webhook_secret=lambda: secrets.get(variable("WEBHOOK_SECRET_ARN")),
     watch=PollLoop(state_machine_arn) if state_machine_arn else None,
+    now=utc_now,
 )
 
 

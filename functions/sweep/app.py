@@ -1,41 +1,61 @@
-"""sweep: finds the recordings that nobody has told us about in time.
+"""sweep: heals what nobody else will.
 
-Trigger: a schedule, every five minutes. Environment: API_KEY_SECRET_ARN, ASSEMBLYAI_BASE_URL, HIGHLIGHTS_TABLE,
-OVERDUE_MINUTES, RECORDINGS_TABLE, RESULTS_QUEUE_URL.
+Trigger: two schedules. Every five minutes it looks at the recordings that nobody has told us about in time; once a day,
+with {"scan": true}, it looks for uploads whose event never came. Environment: API_KEY_SECRET_ARN, ASSEMBLYAI_BASE_URL,
+FLOW_TABLE, HIGHLIGHTS_TABLE, MAX_IN_FLIGHT, MEDIA_BUCKET, OVERDUE_MINUTES, RECORDINGS_TABLE, RESULTS_QUEUE_URL,
+SUBMIT_QUEUE_URL.
 """
 
 import time
-from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from audio_highlights.assemblyai import AssemblyAI
-from audio_highlights.config import variable
-from audio_highlights.observability import function_logger
-from audio_highlights.storage import Ledger, Queue, Secrets
-from audio_highlights.workflow import Sweeper
+from audio_highlights.config import utc_now, variable
+from audio_highlights.line import Line
+from audio_highlights.observability import function_logger, function_metrics
+from audio_highlights.storage import Bookmark, EventBus, InFlight, Ledger, Queue, Secrets, Shelf
+from audio_highlights.workflow import Scanner, Sweeper
 
 MARGIN_MS = 40_000  # one call to the provider may take as long
 
 logger = function_logger()
+metrics = function_metrics()
 secrets = Secrets()
+ledger = Ledger(variable("RECORDINGS_TABLE"), variable("HIGHLIGHTS_TABLE"), utc_now)
+submit_queue = Queue(variable("SUBMIT_QUEUE_URL"))
+in_flight = InFlight(variable("FLOW_TABLE"), int(variable("MAX_IN_FLIGHT")), utc_now)
 sweeper = Sweeper(
-    ledger=Ledger(variable("RECORDINGS_TABLE"), variable("HIGHLIGHTS_TABLE"), lambda: datetime.now(UTC)),
+    ledger=ledger,
     provider=AssemblyAI(
         variable("ASSEMBLYAI_BASE_URL"),
         lambda fresh: secrets.get(variable("API_KEY_SECRET_ARN"), fresh=fresh),
     ),
-    queue=Queue(variable("RESULTS_QUEUE_URL")),
-    now=lambda: datetime.now(UTC),
+    results_queue=Queue(variable("RESULTS_QUEUE_URL")),
+    events=EventBus(),
+    line=Line(in_flight=in_flight, rows=ledger, submit_queue=submit_queue, now=utc_now),
+    now=utc_now,
     overdue_seconds=60 * int(variable("OVERDUE_MINUTES")),
+)
+scanner = Scanner(
+    ledger=ledger,
+    shelf=Shelf(variable("MEDIA_BUCKET")),
+    bookmark=Bookmark(variable("FLOW_TABLE")),
+    submit_queue=submit_queue,
+    now=utc_now,
 )
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
-    """Sweep until all is looked at or the time is up; the next run goes on from there."""
+    """Sweep, or scan, until all is looked at or the time is up; the next run goes on from there."""
     until = time.monotonic() + (context.get_remaining_time_in_millis() - MARGIN_MS) / 1000
     counts = sweeper.sweep(until=until)
+    if event.get("scan") or scanner.is_unfinished():
+        counts |= scanner.scan(until=until)
+    for name, count in {"heartbeat": 1, **counts}.items():
+        metrics.add_metric(name, "Count", count)
+    metrics.flush_metrics()  # no heartbeat of a sweep that failed
     logger.info("swept", **counts)
     return counts

@@ -22,14 +22,15 @@ def local_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
 class Tables:
     recordings: str
     highlights: str
+    flow: str
 
 
 @pytest.fixture
 def tables(local_system: Local) -> Tables:
-    """Two empty tables, as the template describes them."""
+    """Empty tables, as the template describes them."""
     resources = yaml_parse((PROJECT / "template.yaml").read_text())["Resources"]
     names = []
-    for resource in ("RecordingsTable", "HighlightsTable"):
+    for resource in ("RecordingsTable", "HighlightsTable", "FlowTable"):
         properties = resources[resource]["Properties"]
         name = f"{resource}-{uuid4().hex[:8]}"
         boto3.client("dynamodb").create_table(
@@ -37,6 +38,7 @@ def tables(local_system: Local) -> Tables:
             **{
                 part: properties[part]
                 for part in ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
+                if part in properties
             },
         )
         names.append(name)

@@ -11,7 +11,7 @@ import requests
 from audio_highlights.errors import RecordingUnusable
 from audio_highlights.media_type import HEAD_BYTES
 from audio_highlights.models import Recording, Status, Upload, is_marked
-from audio_highlights.storage import Media, Results
+from audio_highlights.storage import Media, Results, Shelf
 from local.stack import Local
 
 KEY = "calls/a b+c%25/'é' 日本#1?.mp3"
@@ -118,3 +118,21 @@ def test_results_have_the_same_key_and_bytes_every_time(bucket: str) -> None:
     assert stored.count(b"\n") == 0
     packed = s3.get_object(Bucket=bucket, Key=transcript_uri.split("/", 3)[3])["Body"].read()
     assert json.loads(gzip.decompress(packed)) == {"words": []}
+
+
+def test_every_version_in_the_bucket_is_listed_as_its_event_names_it(versioned_bucket: str, bucket: str) -> None:
+    uploads = {put(versioned_bucket, b"one"), put(versioned_bucket, b"two"), put(versioned_bucket, b"x", "other.mp3")}
+    boto3.client("s3").delete_object(Bucket=versioned_bucket, Key="other.mp3")
+    [(page, place)] = Shelf(versioned_bucket).pages(None)
+    assert {upload for upload, _ in page} == uploads
+    assert place is None
+    assert all(modified.tzinfo for _, modified in page)
+
+
+def test_a_long_listing_goes_on_where_it_stopped(bucket: str) -> None:
+    uploads = {put(bucket, b"x", f"{number:04}.mp3") for number in range(1005)}
+    [(first, place), (second, end)] = Shelf(bucket).pages(None)
+    assert (len(first), end) == (1000, None)
+    assert {upload for upload, _ in first + second} == uploads
+    [(again, _)] = Shelf(bucket).pages(place)
+    assert again == second

@@ -1,5 +1,6 @@
 """The two tables in a real DynamoDB: every conditional write, won and lost."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -9,8 +10,8 @@ import boto3
 import pytest
 
 from audio_highlights.errors import RecordingInWork
-from audio_highlights.models import Highlight, Recording, Status, Upload
-from audio_highlights.storage import Ledger
+from audio_highlights.models import Entry, Flight, Highlight, Recording, Status, Upload
+from audio_highlights.storage import Bookmark, InFlight, Ledger
 from tests.integration.conftest import Tables
 
 UPLOAD = Upload("calls", "a b+c/ü.mp3", "v1", "e1", 4711)
@@ -78,9 +79,11 @@ def test_a_second_claim_is_refused_while_the_lease_runs_and_takes_over_after_it(
     assert second.recording == replace(first, attempt=2)
 
 
-def test_a_released_claim_can_be_taken_at_once_and_keeps_its_reason_until_then(ledger: Ledger, tables: Tables) -> None:
+def test_a_released_claim_can_be_taken_at_once_and_keeps_its_reason_until_then(
+    ledger: Ledger, tables: Tables, clock: Clock
+) -> None:
     recording = ledger.claim(UPLOAD, {}, LEASE).recording
-    ledger.release(recording, "the key is refused", Status.QUEUED)
+    ledger.release(recording, "the key is refused", Status.QUEUED, clock())
     assert (raw(tables)["status"], raw(tables)["reason"]) == ("queued", "the key is refused")
     second = ledger.claim(UPLOAD, {}, LEASE)
     assert (second.recording.attempt, second.taken, second.unclear) == (2, True, False)
@@ -101,7 +104,7 @@ def test_an_attempt_that_lost_its_lease_records_nothing(ledger: Ledger, clock: C
     clock.pass_by(LEASE)
     second = ledger.claim(UPLOAD, {}, LEASE).recording
     assert not ledger.record_transcript(first, "late", Status.PROCESSING, OVERDUE)
-    ledger.release(first, "late", Status.QUEUED)
+    ledger.release(first, "late", Status.QUEUED, clock())
     ledger.note_upload_url(first, "https://late")
     assert not ledger.end(first, Status.FAILED, "late", of_this_attempt=True)
     assert ledger.get(UPLOAD.recording_id) == second
@@ -161,7 +164,11 @@ def test_only_open_rows_are_due_and_only_when_their_time_has_come(ledger: Ledger
     clock.pass_by(1)
     [due] = ledger.due(clock())
     assert (due.recording_id, due.transcript_id, due.attempt) == (recording.recording_id, "t1", 1)
-    ledger.look_again_at(due, clock() + timedelta(minutes=5))
+    looked_at = ledger.look_again_at(due, clock() + timedelta(minutes=5))
+    assert looked_at
+    assert looked_at.upload == UPLOAD
+    assert looked_at.submitted_at
+    assert ledger.look_again_at(due, clock() + timedelta(minutes=5)) is None  # another was first
     assert list(ledger.due(clock())) == []
     clock.pass_by(300)
     assert len(list(ledger.due(clock()))) == 1
@@ -185,3 +192,88 @@ def test_a_phrase_longer_than_a_key_may_be_is_stored_whole_and_indexed_short(led
     [item] = boto3.resource("dynamodb").Table(tables.highlights).scan()["Items"]
     assert item["text"] == text
     assert len(str(item["phrase"]).encode()) <= 2048
+
+
+def test_a_failed_transcript_is_retried_once_and_not_after_the_end(ledger: Ledger, clock: Clock) -> None:
+    recording = submitted(ledger)
+    assert ledger.retry(recording, "t1", "Download error", clock())
+    assert not ledger.retry(recording, "t1", "Download error", clock())
+    claim = ledger.claim(UPLOAD, {}, LEASE)
+    assert (claim.taken, claim.unclear, claim.recording.attempt) == (True, False, 2)
+    assert claim.recording.retried_transcripts == {"t1"}
+    assert not ledger.retry(recording, "t1", "Download error", clock())
+    assert ledger.record_transcript(claim.recording, "t2", Status.PROCESSING, OVERDUE)
+    assert not ledger.retry(recording, "t3", "of nobody", clock())
+    assert ledger.retry(recording, "t2", "Download error", clock())
+    ledger.end(recording, Status.FAILED, "given up")
+    assert not ledger.retry(recording, "t4", "too late", clock())
+
+
+def test_extra_transcripts_are_counted_on_the_row(ledger: Ledger, tables: Tables) -> None:
+    submitted(ledger)
+    for _ in range(2):
+        ledger.count_extra_transcript(UPLOAD.recording_id)
+    assert raw(tables)["extra_transcripts"] == 2
+
+
+def test_many_rows_are_asked_for_together(ledger: Ledger, clock: Clock) -> None:
+    uploads = [replace(UPLOAD, key=f"{number}.wav") for number in range(130)]
+    for upload in uploads[:120]:
+        ledger.refuse(upload, "empty", Status.IGNORED)
+    at_work, waiting = ledger.claim(uploads[120], {}, LEASE), ledger.claim(uploads[121], {}, LEASE)
+    ledger.release(waiting.recording, "no place", Status.QUEUED, clock())
+    ids = [upload.recording_id for upload in uploads]
+    assert ledger.known(ids) == set(ids[:122])
+    assert ledger.still_open(ids) == {at_work.recording.recording_id}
+    assert ledger.known([]) == set()
+
+
+def test_the_table_knows_when_it_was_made(ledger: Ledger) -> None:
+    assert timedelta() <= datetime.now(UTC) - ledger.created() < timedelta(hours=1)
+
+
+# ---- places in flight
+
+
+def test_no_more_enter_than_there_are_places_and_who_is_in_enters_again(tables: Tables, clock: Clock) -> None:
+    in_flight = InFlight(tables.flow, 2, clock)
+    assert in_flight.look() == Flight(frozenset(), 2)
+    assert [in_flight.enter(one, 60).admitted for one in ("a", "b", "a", "c")] == [True, True, True, False]
+    assert "MaxInFlight" in str(in_flight.enter("c", 60).reason)
+    assert in_flight.look() == Flight(frozenset({"a", "b"}), 0)
+    assert in_flight.leave("a")  # it was full: somebody may wait
+    assert not in_flight.leave("a")
+    assert not in_flight.leave("b")
+    assert in_flight.enter("c", 60) == Entry()
+
+
+def test_many_at_once_share_the_places(tables: Tables, clock: Clock) -> None:
+    in_flight = InFlight(tables.flow, 7, clock)
+    with ThreadPoolExecutor(8) as pool:
+        entries = list(pool.map(lambda number: in_flight.enter(f"recording-{number}", 60), range(40)))
+    assert sum(entry.admitted for entry in entries) == 7
+    assert len(in_flight.look().holders) == 7
+
+
+def test_a_stopped_line_lets_one_probe_through_a_minute(tables: Tables, clock: Clock) -> None:
+    in_flight = InFlight(tables.flow, 2, clock)
+    in_flight.stop("the key is refused", 60)
+    assert in_flight.enter("a", 60) == Entry("the key is refused")
+    assert in_flight.look() == Flight(frozenset(), 0, "the key is refused")
+    clock.pass_by(60)
+    assert in_flight.look().room == 1
+    with ThreadPoolExecutor(4) as pool:
+        entries = list(pool.map(lambda name: in_flight.enter(name, 60), "abcd"))
+    assert sorted(entry.probe for entry in entries) == [False, False, False, True]
+    in_flight.go_on()
+    assert in_flight.look().stopped is None
+    assert in_flight.enter("z", 60) == Entry()
+
+
+def test_the_scan_remembers_its_place(tables: Tables) -> None:
+    bookmark = Bookmark(tables.flow)
+    assert bookmark.read() is None
+    bookmark.write(("a b+c/ü.mp3", "v1"))
+    assert Bookmark(tables.flow).read() == ("a b+c/ü.mp3", "v1")
+    bookmark.write(None)
+    assert bookmark.read() is None

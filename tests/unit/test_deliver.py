@@ -247,11 +247,11 @@ def test_a_failed_transcript_fails_the_recording_with_a_reason_without_a_signatu
     world = World()
     finished = world.submitted()
     audio_url = world.provider.jobs["t1"]["audio_url"]
-    world.provider.end("t1", "error", error=f"Download error, unable to download {audio_url}. Please make sure ...")
+    world.provider.end("t1", "error", error=f"Transcoding failed, unable to read {audio_url}. Please make sure ...")
     assert world.deliver(finished)[0] is Outcome.FAILED
     row = world.row(finished)
     assert row["status"] is Status.FAILED
-    assert "unable to download https://recordings.s3.eu-west-1.amazonaws.com/calls/refund.wav" in row["reason"]
+    assert "unable to read https://recordings.s3.eu-west-1.amazonaws.com/calls/refund.wav" in row["reason"]
     assert "secret" not in row["reason"]
     [told] = world.told(RECORDING_FAILED)
     assert (told["recording_id"], told["status"], told["reason"]) == (finished.recording_id, "failed", row["reason"])
@@ -277,7 +277,7 @@ def test_a_transcript_that_the_provider_lost_fails_the_recording() -> None:
 def second_attempt(world: World) -> tuple[Finished, Finished]:
     """The news of two attempts at one recording, both accepted; the row stands at the second."""
     upload = world.media.put()
-    world.journal.crash_after = 2
+    world.journal.crash_after = "create"
     with pytest.raises(Crash, match="create"):
         world.submit(upload)
     world.clock.advance(LEASE_SECONDS)
@@ -301,7 +301,7 @@ def test_the_error_of_an_older_attempt_does_not_end_a_newer_one() -> None:
 def test_the_error_of_an_adopted_transcript_ends_the_recording() -> None:
     world = World()
     upload = world.media.put()
-    world.journal.crash_after = 2
+    world.journal.crash_after = "create"
     with pytest.raises(Crash, match="create"):
         world.submit(upload)
     world.clock.advance(LEASE_SECONDS)
@@ -373,7 +373,7 @@ def test_a_crash_after_any_side_effect_leaves_one_result_set_and_an_event(status
     untroubled.provider.end("t1", status, **COMPLETED)
     untroubled.deliver(finished)
     effects = untroubled.journal.effects[before:]
-    assert effects[-1] == "event"
+    assert effects[-2:] == ["event", "leave"]
     for number in range(1, len(effects) + 1):
         world = World()
         assert world.submitted() == finished
@@ -386,12 +386,13 @@ def test_a_crash_after_any_side_effect_leaves_one_result_set_and_an_event(status
         assert world.results.files == untroubled.results.files
         assert world.ledger.items == untroubled.ledger.items
         assert world.events.told[-1] == untroubled.events.told[-1]
+        assert not world.in_flight.holders
 
 
 def test_a_webhook_before_the_id_was_recorded_finds_its_recording() -> None:
     world = World()
     upload = world.media.put()
-    world.journal.crash_after = 2
+    world.journal.crash_after = "create"
     with pytest.raises(Crash, match="create"):
         world.submit(upload)
     assert "transcript_id" not in world.row(upload)
@@ -480,8 +481,10 @@ def test_of_two_transcripts_one_after_the_other_the_first_stays(*, redelivered: 
     world = World()
     first, second = two_transcripts(world)
     world.deliver(first)
-    assert world.deliver(second, redelivered=redelivered)[0] is Outcome.DUPLICATE
+    assert world.deliver(second, redelivered=redelivered)[0] is Outcome.EXTRA
     assert world.row(first)["transcript_id"] == "t1"
+    assert world.provider.deleted == ["t2"]
+    assert world.row(first)["extra_transcripts"] == 1
     assert_all_of_one_transcript(world, first)
 
 

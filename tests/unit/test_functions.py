@@ -37,7 +37,7 @@ def run(world: World, name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
         "webhook": {"results_queue": world.queue, "secrets": FakeSecrets()},
         "check": {"provider": world.provider},
         "results": {"deliverer": world.deliverer, "queue": world.queue},
-        "sweep": {"sweeper": world.sweeper},
+        "sweep": {"sweeper": world.sweeper, "scanner": world.scanner},
     }
     for attribute, stand_in in replaced[function].items():
         assert hasattr(module, attribute)
@@ -167,7 +167,8 @@ def test_the_sweep_answers_what_it_found(world: World, monkeypatch: pytest.Monke
     world.provider.end(TRANSCRIPT)
     world.clock.advance(3600)
     answer = run(world, "sweep/scheduled", monkeypatch)
-    assert answer == {"overdue": 1, "ended": 1, "open": 0, "unsubmitted": 0, "unanswered": 0}
+    assert (answer["due"], answer["ended"]) == (1, 1)
+    assert "seen" not in answer
     assert Finished.from_body(world.queue.sent[0]) == Finished.from_body(event("check/open"))
 
 
@@ -176,8 +177,36 @@ def test_the_sweep_leaves_what_it_has_no_time_for(world: World, monkeypatch: pyt
     world.clock.advance(3600)
     sweep = shared("sweep", monkeypatch)
     monkeypatch.setattr(sweep, "sweeper", world.sweeper)
-    answer = sweep.handler(event("sweep/scheduled"), Context(remaining_ms=sweep.MARGIN_MS))
-    assert answer == {"overdue": 0, "ended": 0, "open": 0, "unsubmitted": 0, "unanswered": 0}
+    monkeypatch.setattr(sweep, "scanner", world.scanner)
+    assert sweep.handler(event("sweep/scheduled"), Context(remaining_ms=sweep.MARGIN_MS))["due"] == 0
+
+
+def test_once_a_day_the_bucket_is_scanned_and_the_next_sweep_goes_on_where_the_time_was_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        world.media.put(f"{number}.wav")
+    sweep = shared("sweep", monkeypatch)
+    monkeypatch.setattr(sweep, "sweeper", world.sweeper)
+    monkeypatch.setattr(sweep, "scanner", world.scanner)
+    first = sweep.handler(event("sweep/scan"), Context(remaining_ms=sweep.MARGIN_MS))
+    second = sweep.handler(event("sweep/scheduled"), Context())
+    assert (first["seen"], second["seen"]) == (2, 2)
+    assert first["missing"] + second["missing"] == len(world.called()) == 4
+    assert "seen" not in sweep.handler(event("sweep/scheduled"), Context())
+
+
+def test_a_sweep_counts_as_metrics_and_one_that_fails_has_no_heartbeat(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(world, "sweep/scheduled", monkeypatch)
+    metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    assert [one["heartbeat"] for one in metrics] == [[1.0]]
+    assert metrics[0]["stopped"] == [0.0]
+    monkeypatch.setattr(world.ledger, "due", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run(world, "sweep/scheduled", monkeypatch)
+    assert "_aws" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("poll", [False, True])

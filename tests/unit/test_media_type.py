@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from audio_highlights.media_type import HEAD_BYTES, not_media
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-TONE = random.Random(1).randbytes(512)  # noqa: S311  samples, no secret
+TONE = random.Random(1).randbytes(512)
 
 MEDIA = {
     "wav": b"RIFF\x24\x08\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00",

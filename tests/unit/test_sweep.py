@@ -1,21 +1,25 @@
 """sweep: what has not been heard of in time is asked for, and nothing is paid for twice."""
 
 import math
+from datetime import datetime, timedelta
 
 import pytest
 
 from audio_highlights.errors import ProviderUnavailable, RequestRefused, TranscriptNotFound
 from audio_highlights.models import Finished, Status
-from audio_highlights.workflow import Outcome, has_ended
-from tests.fakes import LEASE_SECONDS, OVERDUE_SECONDS, Crash, World
+from audio_highlights.workflow import MOST_ATTEMPTS, RECORDING_FAILED, Outcome, has_ended
+from tests.fakes import DEPLOYED, LEASE_SECONDS, OVERDUE_SECONDS, Clock, Crash, World
 
 
 def sweep(world: World) -> dict[str, int]:
     return world.sweeper.sweep(until=math.inf)
 
 
-def counts(**some: int) -> dict[str, int]:
-    return {"overdue": 0, "ended": 0, "open": 0, "unsubmitted": 0, "unanswered": 0} | some
+NAMES = ("due", "ended", "open", "resubmitted", "waiting", "given_up", "unanswered", "taken", "called", "stopped")
+
+
+def counts(in_flight: int = 1, **some: int) -> dict[str, int]:
+    return dict.fromkeys(NAMES, 0) | {"in_flight": in_flight} | some
 
 
 def test_nothing_is_asked_for_before_its_time() -> None:
@@ -26,7 +30,7 @@ def test_nothing_is_asked_for_before_its_time() -> None:
     assert sweep(world) == counts()
     assert not world.queue.sent
     world.clock.advance(1)
-    assert sweep(world) == counts(overdue=1, ended=1)
+    assert sweep(world) == counts(due=1, ended=1)
 
 
 @pytest.mark.parametrize(("status", "expected"), [("completed", Status.COMPLETED), ("error", Status.FAILED)])
@@ -40,7 +44,7 @@ def test_a_webhook_that_never_came_is_made_up_for(status: str, expected: Status)
     world.deliver(Finished.from_body(world.queue.sent[0]))
     assert world.row(finished)["status"] is expected
     world.clock.advance(OVERDUE_SECONDS)
-    assert sweep(world) == counts()
+    assert sweep(world) == counts(in_flight=0)
 
 
 def test_a_transcript_that_the_provider_lost_is_reported_as_ended() -> None:
@@ -48,7 +52,7 @@ def test_a_transcript_that_the_provider_lost_is_reported_as_ended() -> None:
     finished = world.submitted()
     world.provider.jobs.clear()
     world.clock.advance(OVERDUE_SECONDS)
-    assert sweep(world) == counts(overdue=1, ended=1)
+    assert sweep(world) == counts(due=1, ended=1)
     world.deliver(Finished.from_body(world.queue.sent[0]))
     assert world.row(finished)["status"] is Status.FAILED
 
@@ -57,23 +61,25 @@ def test_a_transcript_still_at_work_is_looked_at_again_later_and_told_nobody() -
     world = World()
     world.submitted()
     world.clock.advance(OVERDUE_SECONDS)
-    assert sweep(world) == counts(overdue=1, open=1)
+    assert sweep(world) == counts(due=1, open=1)
     assert sweep(world) == counts()
     world.clock.advance(OVERDUE_SECONDS)
-    assert sweep(world) == counts(overdue=1, open=1)
+    assert sweep(world) == counts(due=1, open=1)
     assert not world.queue.sent
 
 
-def test_a_row_without_a_transcript_is_counted_and_left_to_its_message() -> None:
+def test_a_row_whose_message_is_lost_is_submitted_again_and_adopts_what_was_paid() -> None:
     world = World()
     upload = world.media.put()
-    world.journal.crash_after = 2
+    world.journal.crash_after = "create"
     with pytest.raises(Crash):
         world.submit(upload)
-    world.clock.advance(OVERDUE_SECONDS)
-    assert sweep(world) == counts(overdue=1, unsubmitted=1)
-    assert not world.queue.sent
+    world.clock.advance(LEASE_SECONDS)
+    assert sweep(world) == counts(due=1, resubmitted=1)
+    assert world.called() == [upload]
+    assert sweep(world) == counts()
     assert world.submit(upload)[0] is Outcome.ADOPTED
+    assert world.provider.paid == ["t1"]
 
 
 def test_two_sweeps_and_the_webhook_together_end_it_once() -> None:
@@ -97,14 +103,14 @@ def test_a_sweep_during_a_submit_disturbs_nothing() -> None:
 
     def overlapping() -> None:
         world.clock.advance(LEASE_SECONDS)
-        assert sweep(world) == counts(overdue=1, unsubmitted=1)
+        assert sweep(world) == counts(due=1, resubmitted=1)
 
     world.provider.during_create = overlapping
     assert world.submit(upload)[0] is Outcome.SUBMITTED
     assert world.row(upload)["transcript_id"] == "t1"
 
 
-def test_a_queue_that_is_down_leaves_the_row_due() -> None:
+def test_a_queue_that_is_down_leaves_the_row_to_a_later_sweep() -> None:
     world = World()
     world.submitted()
     world.provider.end("t1")
@@ -113,7 +119,8 @@ def test_a_queue_that_is_down_leaves_the_row_due() -> None:
     with pytest.raises(OSError, match="down"):
         sweep(world)
     world.queue.trouble = None
-    assert sweep(world) == counts(overdue=1, ended=1)
+    world.clock.advance(OVERDUE_SECONDS)
+    assert sweep(world) == counts(due=1, ended=1)
 
 
 def test_a_sweep_stops_when_its_time_is_up() -> None:
@@ -121,8 +128,8 @@ def test_a_sweep_stops_when_its_time_is_up() -> None:
     for number in range(3):
         world.submitted(f"{number}.wav")
     world.clock.advance(OVERDUE_SECONDS)
-    assert world.sweeper.sweep(until=-math.inf) == counts()
-    assert sweep(world) == counts(overdue=3, open=3)
+    assert world.sweeper.sweep(until=-math.inf) == counts(in_flight=3)
+    assert sweep(world) == counts(in_flight=3, due=3, open=3)
 
 
 def test_one_row_in_trouble_does_not_keep_the_sweep_from_the_others() -> None:
@@ -133,7 +140,7 @@ def test_one_row_in_trouble_does_not_keep_the_sweep_from_the_others() -> None:
     for transcript_id in ("t1", "t2"):
         world.provider.end(transcript_id)
     world.clock.advance(OVERDUE_SECONDS)
-    assert sweep(world) == counts(overdue=2, ended=1, unanswered=1)
+    assert sweep(world) == counts(in_flight=2, due=2, ended=1, unanswered=1)
     assert world.queue.sent == [second.body()]
     world.provider.get_troubles.clear()
     world.clock.advance(OVERDUE_SECONDS)
@@ -163,3 +170,99 @@ def test_a_provider_that_cannot_be_asked_leaves_it_open() -> None:
     world.provider.get_troubles["t1"] = ProviderUnavailable("503", may_have_accepted=True)
     with pytest.raises(ProviderUnavailable):
         has_ended(world.provider, finished)
+
+
+# ---- giving up
+
+
+def test_a_transcript_that_never_ends_is_given_up_after_a_day_and_its_place_comes_back() -> None:
+    world = World()
+    finished = world.submitted()
+    for _ in range(23):
+        world.clock.advance(3600)
+        assert sweep(world) == counts(due=1, open=1)
+    world.clock.advance(3700)
+    assert sweep(world)["given_up"] == 1
+    row = world.row(finished)
+    assert row["status"] is Status.FAILED
+    assert "has not finished transcript t1 in 24 hours" in row["reason"]
+    assert len(world.told(RECORDING_FAILED)) == 1
+    assert not world.in_flight.holders
+
+
+def test_a_submission_that_fails_a_hundred_times_is_given_up_with_the_last_reason() -> None:
+    world = World()
+    upload = world.media.put()
+    for _ in range(MOST_ATTEMPTS):
+        world.provider.refusals.append(ProviderUnavailable("AssemblyAI answers 503: busy"))
+        with pytest.raises(ProviderUnavailable):
+            world.submit(upload)
+    assert sweep(world) == counts(in_flight=0)
+    world.clock.advance(3600)
+    assert sweep(world)["given_up"] == 1
+    assert "100 times in vain. The last time: AssemblyAI answers 503: busy" in world.row(upload)["reason"]
+    assert not world.provider.paid
+
+
+# ---- 23: an event that never came
+
+
+def scan(world: World) -> dict[str, int]:
+    return world.scanner.scan(until=math.inf)
+
+
+@pytest.mark.parametrize("versioned", [False, True])
+def test_23_an_upload_whose_event_never_came_is_found_and_submitted_once(*, versioned: bool) -> None:
+    world = World()
+    known = world.media.put("a.wav", versioned=versioned)
+    world.submit(known)
+    forgotten = world.media.put("b.wav", versioned=versioned)
+    assert scan(world) == {"seen": 2, "missing": 1}
+    [upload] = world.called()
+    assert upload == forgotten
+    assert world.submit(upload)[0] is Outcome.SUBMITTED
+    assert scan(world) == {"seen": 2, "missing": 0}
+    assert len(world.provider.paid) == 2
+
+
+def test_23_every_version_of_a_key_is_a_recording() -> None:
+    world = World()
+    versions = {world.media.put("a.wav") for _ in range(3)}
+    assert scan(world) == {"seen": 3, "missing": 3}
+    assert set(world.called()) == versions
+
+
+@pytest.mark.parametrize("modified", [DEPLOYED - timedelta(seconds=1), Clock().now - timedelta(minutes=19)])
+def test_23_what_was_there_before_the_stack_or_is_quite_new_is_left_alone(modified: datetime) -> None:
+    world = World()
+    world.media.put("a.wav", modified=modified)
+    assert scan(world) == {"seen": 1, "missing": 0}
+    assert not world.called()
+
+
+def test_23_a_scan_that_ran_out_of_time_goes_on_where_it_stopped() -> None:
+    world = World()
+    for number in range(5):
+        world.media.put(f"{number}.wav")
+    seen = []
+    while True:
+        seen.append(world.scanner.scan(until=-math.inf)["seen"])
+        if not world.scanner.is_unfinished():
+            break
+    assert seen == [2, 2, 1]
+    assert len(world.called()) == 5
+
+
+# ---- 71: sweeps that overlap
+
+
+def test_71_of_two_sweeps_only_one_acts_on_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.submitted()
+    world.provider.end("t1")
+    world.clock.advance(OVERDUE_SECONDS)
+    seen_by_both = list(world.ledger.due(world.clock()))
+    sweep(world)
+    monkeypatch.setattr(world.ledger, "due", lambda _: iter(seen_by_both))
+    assert sweep(world) == counts(due=1, taken=1)
+    assert len(world.queue.sent) == 1

@@ -256,6 +256,8 @@ def test_an_event_that_cannot_be_queued_is_kept(template: dict[str, Any]) -> Non
 
 def test_what_holds_data_outlives_the_stack(template: dict[str, Any]) -> None:
     for name, resource in of_type(template, "AWS::S3::Bucket", "AWS::DynamoDB::Table").items():
+        if name == "FlowTable":  # who is in work right now: nothing to keep
+            continue
         # A creation that fails leaves nothing behind; what was ever in use is kept.
         assert resource["DeletionPolicy"] == "RetainExceptOnCreate", name
         assert resource["UpdateReplacePolicy"] == "Retain", name
@@ -264,6 +266,8 @@ def test_what_holds_data_outlives_the_stack(template: dict[str, Any]) -> None:
 def test_tables_are_encrypted_and_can_be_restored(template: dict[str, Any]) -> None:
     for name, table in of_type(template, "AWS::DynamoDB::Table").items():
         assert table["Properties"]["SSESpecification"]["SSEEnabled"] is True, name
+        if name == "FlowTable":
+            continue
         assert table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True, name
 
 
@@ -404,7 +408,8 @@ def ours(path: Path) -> set[str]:
         ("models", {"errors"}),
         ("observability", {"models"}),
         ("batch", {"errors"}),
-        ("workflow", {"models", "errors", "config", "media_type"}),
+        ("line", {"models"}),
+        ("workflow", {"models", "errors", "config", "line", "media_type"}),
         ("webhook", {"models", "errors", "workflow"}),
         ("assemblyai", {"models", "errors"}),
         ("storage", {"models", "errors", "media_type"}),
@@ -415,7 +420,7 @@ def test_imports_run_one_way(module: str, allowed: set[str]) -> None:
 
 
 def test_every_module_has_its_place_in_the_order() -> None:
-    known = "errors config media_type models observability batch workflow webhook assemblyai storage __init__"
+    known = "errors config media_type models observability batch line workflow webhook assemblyai storage __init__"
     assert {path.stem for path in PACKAGE.glob("*.py")} == set(known.split(" "))
 
 

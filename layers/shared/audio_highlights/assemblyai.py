@@ -5,6 +5,7 @@ https://www.assemblyai.com/docs/api-reference. No request is repeated here but a
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -29,6 +30,8 @@ _TRANSCRIPT = ("id", "status")
 _DELETED = "http://deleted_by_user"  # the audio_url of a transcript that was deleted
 _PAGE = 200  # the most that one page of the list may hold
 
+_SECONDS = re.compile(r"[0-9]{1,5}")
+
 # Statuses that a retry can cure. 403 is not among them: "Cannot access uploaded file" stays so.
 _RETRYABLE = frozenset({408, 409, 422, 425, 429})
 
@@ -48,7 +51,7 @@ class AssemblyAI:
 
     def create(self, parameters: Mapping[str, Any]) -> Transcript:
         """POST /v2/transcript: start a transcript. Every call that is accepted is billed."""
-        return Transcript(self._call("POST", "/v2/transcript", needs=_TRANSCRIPT, body=parameters))
+        return Transcript(self._call("POST", "/v2/transcript", needs=_TRANSCRIPT, body=parameters, starts=True))
 
     def get(self, transcript_id: str) -> Transcript:
         """GET /v2/transcript/{id}. Raises TranscriptNotFound for an unknown id."""
@@ -67,11 +70,15 @@ class AssemblyAI:
 
     def upload(self, chunks: Iterator[bytes]) -> str:
         """POST /v2/upload in constant memory (chunked transfer). Returns the upload_url."""
+        return str(self._call("POST", "/v2/upload", needs=("upload_url",), chunks=chunks)["upload_url"])
+
+    def delete(self, transcript_id: str) -> None:
+        """DELETE /v2/transcript/{id}: the provider forgets it; one that it does not know is no error."""
         try:
-            answer = self._call("POST", "/v2/upload", needs=("upload_url",), chunks=chunks)
-        except ProviderUnavailable as trouble:
-            raise ProviderUnavailable(str(trouble), may_have_accepted=False) from trouble  # an upload is no transcript
-        return str(answer["upload_url"])
+            self._call("DELETE", f"/v2/transcript/{quote(transcript_id, safe='')}")
+        except RequestRefused as refusal:
+            if "not found" not in str(refusal):
+                raise
 
     def created_since(self, moment: datetime) -> Iterator[tuple[str, str, str]]:
         """(transcript_id, status, audio_url) of the account's transcripts created since then, newest first.
@@ -99,14 +106,20 @@ class AssemblyAI:
         needs: Sequence[str] = (),
         body: Mapping[str, Any] | None = None,
         chunks: Iterator[bytes] | None = None,
+        starts: bool = False,
     ) -> dict[str, Any]:
-        response = self._send(method, path, fresh_key=False, body=body, chunks=chunks)
-        if response.status_code == requests.codes.unauthorized:
-            if chunks is None:
-                response = self._send(method, path, fresh_key=True, body=body, chunks=None)
-            else:
-                self._api_key(True)  # the audio is used up; the next attempt has the fresh key
-        return _read(response, needs)
+        """`starts` says that the call may start a transcript, so that its failure must say whether it did."""
+        try:
+            response = self._send(method, path, fresh_key=False, body=body, chunks=chunks)
+            if response.status_code == requests.codes.unauthorized:
+                if chunks is None:
+                    response = self._send(method, path, fresh_key=True, body=body, chunks=None)
+                else:
+                    self._api_key(True)  # the audio is used up; the next attempt has the fresh key
+            return _read(response, needs)
+        except ProviderUnavailable as trouble:
+            trouble.may_have_accepted = trouble.may_have_accepted and starts
+            raise
 
     def _send(
         self,
@@ -129,7 +142,7 @@ class AssemblyAI:
             )
         except requests.ConnectTimeout as error:
             message = f"AssemblyAI ({self._base_url}) could not be reached: no connection within {_CONNECT_SECONDS} s."
-            raise ProviderUnavailable(message, may_have_accepted=False) from error
+            raise ProviderUnavailable(message) from error
         except requests.RequestException as error:
             message = f"AssemblyAI ({self._base_url}) could not be reached: {type(error).__name__}."
             raise ProviderUnavailable(message, may_have_accepted=not _never_connected(error)) from error
@@ -168,8 +181,9 @@ def _error(code: int, body: object, retry_after: str | None) -> HighlightsError:
     if code == requests.codes.bad_request and "balance is negative" in text:
         return ProviderAccountRefused(f"AssemblyAI takes no work: {text} The recording waits in the submit queue.")
     if code == requests.codes.too_many_requests:
-        wait = f" It asks to wait {retry_after} s." if retry_after else ""
-        return ProviderUnavailable(f"AssemblyAI answers 429, too many requests.{wait}", may_have_accepted=False)
+        seconds = int(retry_after) if retry_after and _SECONDS.fullmatch(retry_after) else 0
+        wait = f" It asks to wait {seconds} s." if seconds else ""
+        return ProviderUnavailable(f"AssemblyAI answers 429, too many requests.{wait}", wait_seconds=seconds)
     refused = requests.codes.bad_request <= code < requests.codes.server_error
     if isinstance(said, str) and refused and code not in _RETRYABLE:
         return RequestRefused(f"AssemblyAI refuses the request ({code}): {text}")

@@ -10,10 +10,11 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from audio_highlights.errors import HighlightsError, MalformedMessage, PermanentError
+from audio_highlights.errors import MalformedMessage, PermanentError, RetryableError
 
 _FIRST_WAIT_SECONDS = 15
 _LONGEST_WAIT_SECONDS = 900
+_LONGEST_ASKED_SECONDS = 6 * 3600  # SQS hides a message for at most 12 hours
 
 
 class Queue(Protocol):
@@ -32,14 +33,14 @@ def answer_batch(
 ) -> dict[str, Any]:
     """Call `handle` with each record; the answer names the messages that must come again.
 
-    A failed message comes again after 15 s, then twice as long each time, up to 15 minutes, with some jitter. One that
-    no retry can cure goes to the dead-letter queue at once.
+    A failed message comes again after 15 s, then twice as long each time, up to 15 minutes, with some jitter; later
+    where the provider asked for it. One that no retry can cure goes to the dead-letter queue at once.
     Every failure is one line with the reason: an expected one as a warning, an unexpected one with its traceback.
     Keys that `handle` appends to the logger last for its record only.
     """
 
-    def come_again(record: SQSRecord) -> int | None:
-        seconds = wait_seconds(receive_count(record))
+    def come_again(record: SQSRecord, not_before: int = 0) -> int | None:
+        seconds = max(wait_seconds(receive_count(record)), min(not_before, _LONGEST_ASKED_SECONDS))
         try:
             queue.show_again(record.receipt_handle, seconds)
         except Exception:
@@ -56,8 +57,9 @@ def answer_batch(
         except PermanentError as error:
             logger.error(str(error), error=type(error).__name__)  # noqa: TRY400  the reason says all
             queue.bury(record.body)
-        except HighlightsError as error:
-            logger.warning(str(error), error=type(error).__name__, next_try_seconds=come_again(record))
+        except RetryableError as error:
+            wait = come_again(record, error.wait_seconds)
+            logger.warning(str(error), error=type(error).__name__, next_try_seconds=wait)
             raise
         except Exception:
             logger.exception("unexpected error; the message will come again", next_try_seconds=come_again(record))

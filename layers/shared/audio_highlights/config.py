@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Self
 
@@ -33,6 +34,11 @@ class SubmitSettings:
             lease_seconds=int(variable("LEASE_SECONDS")),
             overdue_seconds=60 * int(variable("OVERDUE_MINUTES")),
         )
+
+
+def utc_now() -> datetime:
+    """The time."""
+    return datetime.now(UTC)
 
 
 def variable(name: str) -> str:

@@ -28,7 +28,9 @@ class HighlightsError(Exception):
 
 
 class RetryableError(HighlightsError):
-    """A later attempt may succeed."""
+    """A later attempt may succeed, and not before `wait_seconds` where the provider said so."""
+
+    wait_seconds: int = 0
 
 
 class RecordingInWork(RetryableError):
@@ -50,9 +52,10 @@ class ProviderUnavailable(RetryableError):
     timeout, a 5xx, a 200 that cannot be read): the next attempt must look for it before it pays again.
     """
 
-    def __init__(self, message: str, *, may_have_accepted: bool) -> None:
+    def __init__(self, message: str, *, may_have_accepted: bool = False, wait_seconds: int = 0) -> None:
         super().__init__(message)
         self.may_have_accepted = may_have_accepted
+        self.wait_seconds = wait_seconds
 
 
 class ProviderAccountRefused(RetryableError):

@@ -72,6 +72,12 @@ class Upload:
         """How people find it again: s3://bucket/key."""
         return f"s3://{self.bucket}/{self.key}"
 
+    def event(self) -> dict[str, Any]:
+        """The parts of EventBridge's "Object Created" event that `from_event` reads."""
+        named = {"key": self.key, "size": self.size_bytes, "etag": self.etag}
+        version = {"version-id": self.version_id} if self.version_id else {}
+        return {"detail": {"bucket": {"name": self.bucket}, "object": named | version}}
+
     @classmethod
     def from_event(cls, event: object) -> Self:
         """Read EventBridge's "Object Created" event. The key arrives raw: it is never unquoted.
@@ -122,14 +128,44 @@ class Recording:
     day: str
     created_at: str
     version_id: str | None = None
+    etag: str = ""
+    size_bytes: int = 0
     reason: str | None = None
     transcript_id: str | None = None
     upload_url: str | None = None
+    submitted_at: str | None = None
+    retried_transcripts: frozenset[str] = frozenset()
+
+    @property
+    def upload(self) -> Upload:
+        """The upload that it stands for."""
+        return Upload(self.bucket, self.key, self.version_id, self.etag, self.size_bytes)
 
     @property
     def name(self) -> str:
         """How people find it again: s3://bucket/key."""
         return f"s3://{self.bucket}/{self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What came of asking for a place among the transcripts in flight; `reason` says why there is none."""
+
+    reason: str | None = None
+    probe: bool = False  # the line is stopped, and this one tries whether it may go on
+
+    @property
+    def admitted(self) -> bool:
+        return self.reason is None
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """Which recordings have a place among the transcripts in flight, and for how many more there is room now."""
+
+    holders: frozenset[str]
+    room: int
+    stopped: str | None = None  # why nobody gets a place
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
-"""JSON log lines, one per thing that happened, each with the recording it happened to."""
+"""JSON log lines, one per thing that happened, each with the recording it happened to; and counts as metrics."""
 
 from typing import Any
 
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.logging.types import PowertoolsLogRecord
 
@@ -19,3 +19,8 @@ class _NoUrlQueries(LambdaPowertoolsFormatter):
 def function_logger() -> Logger:
     """The logger of a function; POWERTOOLS_SERVICE_NAME and POWERTOOLS_LOG_LEVEL set its name and level."""
     return Logger(utc=True, logger_formatter=_NoUrlQueries())
+
+
+def function_metrics() -> Metrics:
+    """The metrics of a function, written as log lines; POWERTOOLS_METRICS_NAMESPACE is the stack's name."""
+    return Metrics()

@@ -2,7 +2,8 @@
 
 import gzip
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import random
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
@@ -19,7 +20,9 @@ from audio_highlights.media_type import HEAD_BYTES
 from audio_highlights.models import (
     OPEN,
     Claim,
+    Entry,
     Finished,
+    Flight,
     Highlight,
     Recording,
     Status,
@@ -44,6 +47,8 @@ _ITEM_TIMESTAMPS = 5000
 # So many of the largest items stay under the 4 MB of a transaction; AssemblyAI gives at most 15 phrases.
 _TRANSACTION_PHRASES = 20
 _BATCH_ITEMS = 25
+_BATCH_READS = 100
+_DUE_PAGE = 20  # most callers want one row
 # A key attribute holds 2,048 bytes; a folded character takes at most four.
 _PHRASE_CHARACTERS = 500
 
@@ -73,9 +78,13 @@ def _recording(row: Mapping[str, Any]) -> Recording:
         day=row["day"],
         created_at=row["created_at"],
         version_id=row.get("version_id"),
+        etag=row.get("etag", ""),
+        size_bytes=int(row.get("size_bytes", 0)),
         reason=row.get("reason"),
         transcript_id=row.get("transcript_id"),
         upload_url=row.get("upload_url"),
+        submitted_at=row.get("submitted_at"),
+        retried_transcripts=frozenset(row.get("retried_transcripts", ())),
     )
 
 
@@ -187,15 +196,15 @@ class Ledger:
             return _read(error.response["Item"])  # type: ignore[typeddict-item]
         return None
 
-    def release(self, recording: Recording, reason: str, status: Status) -> None:
-        """Give the claim back, so that the next attempt may start at once.
+    def release(self, recording: Recording, reason: str, status: Status, due_at: datetime) -> None:
+        """Give the claim back, so that the next attempt may start at once; at `due_at` somebody should start it.
 
         As `queued` where the provider has surely accepted nothing; as `submitting` where an earlier attempt's
         transcript may exist and has not been looked for.
         """
         self._update(
             recording,
-            set_={"status": status.value, "reason": reason, "lease_until": 0},
+            set_={"status": status.value, "reason": reason, "lease_until": 0, "due_at": int(due_at.timestamp())},
             only_while=(Status.SUBMITTING,),
             of_this_attempt=True,
         )
@@ -220,9 +229,88 @@ class Ledger:
             of_this_attempt=True,
         )
 
-    def look_again_at(self, recording: Recording, due_at: datetime) -> None:
-        """Move the time at which the sweep looks at an open recording again."""
-        self._update(recording, set_={"due_at": int(due_at.timestamp())}, only_while=OPEN)
+    def look_again_at(self, recording: Recording, due_at: datetime) -> Recording | None:
+        """Move the time at which somebody looks at a due recording again, and return its row as it is now.
+
+        None where another did so first, or where it has ended: it is not the caller's to look at.
+        """
+        request = self._update_request(recording, set_={"due_at": int(due_at.timestamp())}, only_while=OPEN)
+        request["ConditionExpression"] += " AND #due_at <= :now"
+        request["ExpressionAttributeValues"] |= _to_item({":now": int(self._now().timestamp())})
+        try:
+            answer = self._client.update_item(**request, ReturnValues="ALL_NEW")
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return None
+        return _read(answer["Attributes"])
+
+    def retry(self, recording: Recording, transcript_id: str, reason: str, due_at: datetime) -> bool:
+        """Make it `queued` again after a transcript that failed for a reason a new one can cure.
+
+        False if it has ended, or if this transcript's failure was answered before.
+        """
+        request = self._update_request(
+            recording,
+            set_={
+                "status": Status.QUEUED.value,
+                "reason": reason,
+                "lease_until": 0,
+                "due_at": int(due_at.timestamp()),
+            },
+            remove=("transcript_id", "submitted_at"),
+            only_while=OPEN,
+        )
+        request["UpdateExpression"] += " ADD #retried :these"
+        request["ConditionExpression"] += (
+            " AND (attribute_not_exists(#retried) OR NOT contains(#retried, :this))"
+            " AND (attribute_not_exists(#transcript_id) OR #transcript_id = :this)"
+        )
+        request["ExpressionAttributeNames"] |= {"#retried": "retried_transcripts", "#transcript_id": "transcript_id"}
+        request["ExpressionAttributeValues"] |= _to_item({":this": transcript_id, ":these": {transcript_id}})
+        try:
+            self._client.update_item(**request)
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def count_extra_transcript(self, recording_id: str) -> None:
+        """Note on the row that a second transcript of the recording was paid for, and deleted."""
+        self._client.update_item(
+            TableName=self._recordings,
+            Key=_to_item({"recording_id": recording_id}),
+            UpdateExpression="ADD extra_transcripts :one",
+            ExpressionAttributeValues=_to_item({":one": 1}),
+        )
+
+    def still_open(self, recording_ids: Collection[str]) -> set[str]:
+        """Those of the recordings that are being submitted, or have a transcript that has not ended."""
+        rows = self._batch_get(recording_ids, "recording_id, #status, transcript_id", {"#status": "status"})
+        return {
+            row["recording_id"]
+            for row in rows
+            if row["status"] in OPEN and (row["status"] != Status.QUEUED or "transcript_id" in row)
+        }
+
+    def known(self, recording_ids: Collection[str]) -> set[str]:
+        """Those of the recordings that have a row."""
+        return {row["recording_id"] for row in self._batch_get(recording_ids, "recording_id", {})}
+
+    def created(self) -> datetime:
+        """When the table was made: no upload from before is a recording of ours."""
+        return self._client.describe_table(TableName=self._recordings)["Table"]["CreationDateTime"]
+
+    def _batch_get(
+        self, recording_ids: Collection[str], attributes: str, names: dict[str, str]
+    ) -> Iterator[dict[str, Any]]:
+        wanted = [_to_item({"recording_id": one}) for one in recording_ids]
+        shape: Any = {"ConsistentRead": True, "ProjectionExpression": attributes}
+        if names:
+            shape["ExpressionAttributeNames"] = names
+        while wanted:
+            request: Any = {self._recordings: {"Keys": wanted[:_BATCH_READS], **shape}}
+            answer: Any = self._client.batch_get_item(RequestItems=request)
+            yield from map(_from_item, answer["Responses"].get(self._recordings, []))
+            unread = answer.get("UnprocessedKeys", {}).get(self._recordings, {}).get("Keys", [])
+            wanted = [*unread, *wanted[_BATCH_READS:]]
 
     def end(
         self,
@@ -277,10 +365,11 @@ class Ledger:
     def due(self, moment: datetime) -> Iterator[Recording]:
         """Open recordings that should have been heard of by then, the longest waiting first in each shard."""
         pages = self._client.get_paginator("query")
-        for shard in range(OPEN_SHARDS):
+        for shard in random.sample(range(OPEN_SHARDS), OPEN_SHARDS):  # none is always the last
             for page in pages.paginate(
                 TableName=self._recordings,
                 IndexName="open",
+                PaginationConfig={"PageSize": _DUE_PAGE},
                 KeyConditionExpression="open_shard = :shard AND due_at <= :now",
                 ExpressionAttributeValues=_to_item({":shard": str(shard), ":now": int(moment.timestamp())}),
             ):
@@ -346,6 +435,88 @@ class Ledger:
             "ExpressionAttributeNames": {f"#{name}": name for name in named},
             "ExpressionAttributeValues": _to_item(values),
         }
+
+
+class InFlight:
+    """Which recordings have a transcript at the provider: one item of the FlowTable, on which all agree.
+
+    It holds the ids, not their number: what enters twice counts once, and who died in it can be found and taken out.
+    """
+
+    _KEY: Mapping[str, Any] = _to_item({"name": "in-flight"})
+
+    def __init__(self, table: str, most: int, now: Callable[[], datetime]) -> None:
+        self._table = table
+        self._most = most
+        self._now = now
+        self._client: DynamoDBClient = boto3.client("dynamodb")
+
+    def enter(self, recording_id: str, probe_seconds: int) -> Entry:
+        """Take a place, if there is one. A stopped line lets one recording through every `probe_seconds`."""
+        values = {":one": {recording_id}, ":id": recording_id, ":most": self._most}
+        try:
+            self._change(
+                "ADD holders :one",
+                "attribute_not_exists(stopped) AND (attribute_not_exists(holders) OR size(holders) < :most"
+                " OR contains(holders, :id))",
+                values,
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            there = _from_item(error.response.get("Item", {}))  # type: ignore[arg-type]
+        else:
+            return Entry()
+        if "stopped" not in there:
+            return Entry(f"It waits for its turn: {self._most} transcripts are in work at AssemblyAI (MaxInFlight).")
+        now = int(self._now().timestamp())
+        if there["probe_at"] > now:
+            return Entry(there["stopped"])
+        values = {":one": {recording_id}, ":next": now + probe_seconds, ":this": there["probe_at"]}
+        try:
+            self._change("SET probe_at = :next ADD holders :one", "probe_at = :this", values)
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return Entry(there["stopped"])
+        return Entry(probe=True)
+
+    def leave(self, recording_id: str) -> bool:
+        """Give the place back. True where all were taken until now, so that somebody may wait for it."""
+        answer = self._client.update_item(
+            TableName=self._table,
+            Key=self._KEY,
+            UpdateExpression="DELETE holders :one",
+            ExpressionAttributeValues=_to_item({":one": {recording_id}}),
+            ReturnValues="ALL_OLD",
+        )
+        before = _from_item(answer.get("Attributes", {})).get("holders", ())
+        return recording_id in before and len(before) >= self._most
+
+    def stop(self, reason: str, probe_seconds: int) -> None:
+        """Let nobody in until a probe succeeds; the first may try in so many seconds."""
+        next_probe = int(self._now().timestamp()) + probe_seconds
+        self._change("SET stopped = :reason, probe_at = :next", None, {":reason": reason, ":next": next_probe})
+
+    def go_on(self) -> None:
+        """Let in again whom there is a place for."""
+        self._change("REMOVE stopped, probe_at", None, {})
+
+    def look(self) -> Flight:
+        """Who holds a place now (a consistent read). Of a stopped line, there is room for a probe when it is time."""
+        answer = self._client.get_item(TableName=self._table, Key=self._KEY, ConsistentRead=True)
+        row = _from_item(answer.get("Item", {}))
+        holders = frozenset(row.get("holders", ()))
+        if "stopped" in row:
+            return Flight(holders, int(row["probe_at"] <= self._now().timestamp()), row["stopped"])
+        return Flight(holders, max(0, self._most - len(holders)))
+
+    def _change(self, expression: str, condition: str | None, values: Mapping[str, Any]) -> None:
+        conditional = {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+        valued = {"ExpressionAttributeValues": _to_item(values)}
+        self._client.update_item(
+            TableName=self._table,
+            Key=self._KEY,
+            UpdateExpression=expression,
+            **(conditional if condition else {}),  # type: ignore[arg-type]
+            **(valued if values else {}),  # type: ignore[arg-type]
+        )
 
 
 class Media:
@@ -435,6 +606,51 @@ class Media:
         return answer["Body"].iter_chunks(_UPLOAD_CHUNK)
 
 
+class Shelf:
+    """The media bucket as a whole."""
+
+    def __init__(self, bucket: str) -> None:
+        self._bucket = bucket
+        self._client: S3Client = boto3.client("s3")
+
+    def pages(
+        self, place: tuple[str, str] | None
+    ) -> Iterator[tuple[list[tuple[Upload, datetime]], tuple[str, str] | None]]:
+        """All object versions after `place`, up to 1,000 a page, with the time of their upload and the next place."""
+        while True:
+            start: Any = {"KeyMarker": place[0], "VersionIdMarker": place[1]} if place else {}
+            answer = self._client.list_object_versions(Bucket=self._bucket, **start)
+            more = answer.get("IsTruncated", False)
+            place = (answer["NextKeyMarker"], answer["NextVersionIdMarker"]) if more else None
+            yield [(self._upload(version), version["LastModified"]) for version in answer.get("Versions", [])], place
+            if place is None:
+                return
+
+    def _upload(self, version: Mapping[str, Any]) -> Upload:
+        version_id = present_version(version["VersionId"])
+        return Upload(self._bucket, version["Key"], version_id, version["ETag"].strip('"'), version["Size"])
+
+
+class Bookmark:
+    """Where the scan of the bucket goes on: an item of the FlowTable."""
+
+    _KEY: Mapping[str, Any] = _to_item({"name": "bucket-scan"})
+
+    def __init__(self, table: str) -> None:
+        self._table = table
+        self._client: DynamoDBClient = boto3.client("dynamodb")
+
+    def read(self) -> tuple[str, str] | None:
+        """The place; None where the next scan begins with the bucket."""
+        row = _from_item(self._client.get_item(TableName=self._table, Key=self._KEY).get("Item", {}))
+        return (row["key"], row["version_id"]) if "key" in row else None
+
+    def write(self, place: tuple[str, str] | None) -> None:
+        """Remember the place; None at the end of the bucket."""
+        item = {**self._KEY, **(_to_item({"key": place[0], "version_id": place[1]}) if place else {})}
+        self._client.put_item(TableName=self._table, Item=item)
+
+
 def _which(upload: Upload) -> dict[str, str]:
     """The parameters that name the object, and its version where it has one."""
     version = {"VersionId": upload.version_id} if upload.version_id else {}
@@ -503,9 +719,9 @@ class Queue:
         self._dead_letter_url = dead_letter_url
         self._client = boto3.client("sqs")
 
-    def send(self, body: Mapping[str, Any]) -> None:
-        """Send one JSON message."""
-        self._client.send_message(QueueUrl=self._url, MessageBody=json.dumps(body))
+    def send(self, body: Mapping[str, Any], *, delay_seconds: int = 0) -> None:
+        """Send one JSON message, to be received after so many seconds (at most 900)."""
+        self._client.send_message(QueueUrl=self._url, MessageBody=json.dumps(body), DelaySeconds=delay_seconds)
 
     def bury(self, text: str) -> None:
         """Put a received message's text into the dead-letter queue, where a person finds it."""

@@ -1,14 +1,15 @@
 """What happens to a recording, step by step. Knows no AWS and no HTTP: the adapters come in as Protocols.
 
-submit:   claim the row -> ask for the transcript -> record its id
-deliver:  fetch the transcript -> store it -> close the row with its phrases -> tell the others
+submit:   claim the row -> take a place in the line -> ask for the transcript -> record its id
+deliver:  fetch the transcript -> store it -> close the row with its phrases -> tell the others -> leave the line
 sweep:    look at what has not been heard of in time
+scan:     find the uploads that were never heard of
 """
 
 import hashlib
 import hmac
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -27,6 +28,7 @@ from audio_highlights.errors import (
     TranscriptNotFound,
     TranscriptNotReady,
 )
+from audio_highlights.line import Line, waits
 from audio_highlights.media_type import not_media
 from audio_highlights.models import (
     MAX_AUDIO_BYTES,
@@ -51,6 +53,12 @@ RECORDING_FAILED = "Recording Failed"
 _ARCHIVED = ("GLACIER", "DEEP_ARCHIVE")
 # The provider's clock and ours may differ.
 _CLOCK_DIFFERENCE = timedelta(minutes=5)
+# The message of a failed attempt comes again by itself, after at most 15 minutes. Later, it is lost.
+_MESSAGE_LOST = timedelta(minutes=20)
+_DOWNLOAD_ERROR = "Download error"
+MOST_RETRIES = 3  # of a transcript whose audio could not be downloaded; failed ones are free
+MOST_ATTEMPTS = 100
+LONGEST_IN_WORK = timedelta(hours=24)
 
 
 class Ledger(Protocol):
@@ -59,12 +67,14 @@ class Ledger(Protocol):
     def get(self, recording_id: str) -> Recording | None: ...
     def claim(self, upload: Upload, metadata: Mapping[str, str], lease_seconds: int) -> Claim: ...
     def refuse(self, upload: Upload, reason: str, status: Status) -> Recording | None: ...
-    def release(self, recording: Recording, reason: str, status: Status) -> None: ...
+    def release(self, recording: Recording, reason: str, status: Status, due_at: datetime) -> None: ...
     def note_upload_url(self, recording: Recording, upload_url: str) -> None: ...
     def record_transcript(
         self, recording: Recording, transcript_id: str, status: Status, overdue_seconds: int
     ) -> bool: ...
-    def look_again_at(self, recording: Recording, due_at: datetime) -> None: ...
+    def look_again_at(self, recording: Recording, due_at: datetime) -> Recording | None: ...
+    def retry(self, recording: Recording, transcript_id: str, reason: str, due_at: datetime) -> bool: ...
+    def count_extra_transcript(self, recording_id: str) -> None: ...
     def end(
         self,
         recording: Recording,
@@ -76,6 +86,8 @@ class Ledger(Protocol):
     ) -> bool: ...
     def complete(self, recording: Recording, facts: Mapping[str, Any], highlights: Sequence[Highlight]) -> bool: ...
     def due(self, moment: datetime) -> Iterator[Recording]: ...
+    def known(self, recording_ids: Collection[str]) -> set[str]: ...
+    def created(self) -> datetime: ...
 
 
 class Media(Protocol):
@@ -91,6 +103,7 @@ class Provider(Protocol):
 
     def create(self, parameters: Mapping[str, Any]) -> Transcript: ...
     def get(self, transcript_id: str) -> Transcript: ...
+    def delete(self, transcript_id: str) -> None: ...
     def upload(self, chunks: Iterator[bytes]) -> str: ...
     def created_since(self, moment: datetime) -> Iterator[tuple[str, str, str]]: ...
 
@@ -109,9 +122,26 @@ class Events(Protocol):
 
 
 class Queue(Protocol):
-    """The results queue; see storage.Queue."""
+    """A queue; see storage.Queue."""
 
-    def send(self, body: Mapping[str, Any]) -> None: ...
+    def send(self, body: Mapping[str, Any], *, delay_seconds: int = 0) -> None: ...
+
+
+type Place = tuple[str, str]
+"""A key and a version id: where a listing of the bucket goes on."""
+
+
+class Shelf(Protocol):
+    """The media bucket as a whole; see storage.Shelf."""
+
+    def pages(self, place: Place | None) -> Iterator[tuple[list[tuple[Upload, datetime]], Place | None]]: ...
+
+
+class Bookmark(Protocol):
+    """Where the scan of the bucket goes on; see storage.Bookmark."""
+
+    def read(self) -> Place | None: ...
+    def write(self, place: Place | None) -> None: ...
 
 
 class Watch(Protocol):
@@ -129,6 +159,9 @@ class Outcome(StrEnum):
     IGNORED = "ignored"
     FAILED = "failed"
     COMPLETED = "completed"
+    WAITING = "waiting"
+    RETRIED = "retried"
+    EXTRA = "extra transcript"
 
 
 def binding(secret: str, recording_id: str, attempt: int) -> str:
@@ -162,14 +195,18 @@ class Submitter:
         media: Media,
         provider: Provider,
         events: Events,
+        line: Line,
         settings: SubmitSettings,
         webhook_secret: Callable[[], str],
         watch: Watch | None,
+        now: Callable[[], datetime],
     ) -> None:
         self._ledger = ledger
         self._media = media
         self._provider = provider
         self._events = events
+        self._line = line
+        self._now = now
         self._settings = settings
         self._webhook_secret = webhook_secret
         self._watch = watch
@@ -213,15 +250,33 @@ class Submitter:
                 return self._adopted(recording, *found)
             if sighting.refusal:
                 raise sighting.refusal
-            return self._asked(sighting.upload, recording)
-        except (ProviderUnavailable, ProviderAccountRefused) as trouble:
-            if not getattr(trouble, "may_have_accepted", False):
-                self._ledger.release(recording, str(trouble), Status.SUBMITTING if unclear else Status.QUEUED)
+            entry = self._line.enter(recording.recording_id)
+            if entry.reason:
+                return self._waiting(recording, entry.reason, unclear=False)
+            asked = self._asked(sighting.upload, recording)
+            self._line.passed(entry)
+        except ProviderAccountRefused as refusal:
+            self._line.stop(recording, str(refusal))
+            return self._waiting(recording, str(refusal), unclear=unclear)
+        except ProviderUnavailable as trouble:
+            if not trouble.may_have_accepted:
+                status = Status.SUBMITTING if unclear else Status.QUEUED
+                self._ledger.release(recording, str(trouble), status, self._now() + _MESSAGE_LOST)
+                self._line.leave(recording.recording_id)
             raise
         except PermanentError as permanent:
-            if not self._ledger.end(recording, _end_of(permanent), str(permanent), of_this_attempt=True):
-                return Outcome.DUPLICATE, "another attempt has it"
-            return self._told(recording, permanent)
+            ended = self._ledger.end(recording, _end_of(permanent), str(permanent), of_this_attempt=True)
+            self._line.leave(recording.recording_id)
+            return self._told(recording, permanent) if ended else (Outcome.DUPLICATE, "another attempt has it")
+        return asked
+
+    def _waiting(self, recording: Recording, reason: str, *, unclear: bool) -> tuple[Outcome, str]:
+        """Let it wait as a row. Who came first is due first; one that may have a transcript is the sweep's."""
+        status = Status.SUBMITTING if unclear else Status.QUEUED
+        self._ledger.release(recording, reason, status, datetime.fromisoformat(recording.created_at))
+        self._line.leave(recording.recording_id)
+        self._line.call_for_room()  # a place may have come free before it was a row that could be called
+        return Outcome.WAITING, reason
 
     def _check(self, upload: Upload, stored: StoredObject, head: bytes) -> None:
         if stored.size_bytes == 0:
@@ -256,19 +311,35 @@ class Submitter:
         return Outcome.DUPLICATE, f"already {recording.status}"
 
     def _adopted(self, recording: Recording, transcript_id: str, provider_status: str) -> tuple[Outcome, str]:
-        self._record(recording, transcript_id, provider_status)
-        return Outcome.ADOPTED, f"transcript {transcript_id} of an earlier attempt is {provider_status}"
+        self._line.enter(recording.recording_id)  # if there is a place: it is in work without one too
+        return self._record(recording, transcript_id, provider_status, Outcome.ADOPTED)
 
     def _asked(self, upload: Upload, recording: Recording) -> tuple[Outcome, str]:
         transcript = self._provider.create(self._parameters(upload, recording))
-        self._record(recording, transcript.transcript_id, transcript.status)
-        return Outcome.SUBMITTED, f"transcript {transcript.transcript_id} is {transcript.status}"
+        return self._record(recording, transcript.transcript_id, transcript.status, Outcome.SUBMITTED)
 
-    def _record(self, recording: Recording, transcript_id: str, provider_status: str) -> None:
+    def _record(
+        self, recording: Recording, transcript_id: str, provider_status: str, outcome: Outcome
+    ) -> tuple[Outcome, str]:
         # An adopted transcript may have ended already; its webhook or the sweep closes the row.
         status = Status.QUEUED if provider_status == "queued" else Status.PROCESSING
-        self._ledger.record_transcript(recording, transcript_id, status, self._settings.overdue_seconds)
+        if not self._ledger.record_transcript(recording, transcript_id, status, self._settings.overdue_seconds):
+            return self._overtaken(recording, transcript_id, outcome)
         self._watch_open(replace(recording, transcript_id=transcript_id, status=status))
+        return outcome, f"transcript {transcript_id} is {provider_status}"
+
+    def _overtaken(self, recording: Recording, transcript_id: str, outcome: Outcome) -> tuple[Outcome, str]:
+        """The row went on while the provider answered: by this transcript's webhook, or by another attempt.
+
+        Where it names another transcript, this one was paid for in vain: it is deleted and counted. Where it names
+        none yet, the other attempt may still adopt this one.
+        """
+        there = self._ledger.get(recording.recording_id)
+        if there and there.transcript_id and there.transcript_id != transcript_id:
+            self._provider.delete(transcript_id)
+            self._ledger.count_extra_transcript(recording.recording_id)
+            return Outcome.EXTRA, f"transcript {transcript_id} was deleted: {there.transcript_id} is the recording's"
+        return outcome, f"transcript {transcript_id} is in work, and the row went on without us"
 
     def _orphan(self, recording: Recording) -> tuple[str, str] | None:
         since = datetime.fromisoformat(recording.created_at) - _CLOCK_DIFFERENCE
@@ -278,7 +349,7 @@ class Submitter:
                 if ours and status != "error":
                     return transcript_id, status
         except RequestRefused as refusal:  # says nothing about the recording, which may be paid for
-            raise ProviderUnavailable(str(refusal), may_have_accepted=False) from refusal
+            raise ProviderUnavailable(str(refusal)) from refusal
         return None
 
     def _parameters(self, upload: Upload, recording: Recording) -> dict[str, Any]:
@@ -325,11 +396,22 @@ def _as_stored(upload: Upload, stored: StoredObject) -> Upload:
 class Deliverer:
     """Takes a transcript that has ended to the tables, the results bucket and the event bus."""
 
-    def __init__(self, *, ledger: Ledger, provider: Provider, results: Results, events: Events) -> None:
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        provider: Provider,
+        results: Results,
+        events: Events,
+        line: Line,
+        now: Callable[[], datetime],
+    ) -> None:
         self._ledger = ledger
         self._provider = provider
         self._results = results
         self._events = events
+        self._line = line
+        self._now = now
 
     def deliver(self, finished: Finished, *, redelivered: bool) -> tuple[Outcome, str]:
         """Store what the provider has; trusts nothing of the message but which transcript to fetch.
@@ -342,6 +424,8 @@ class Deliverer:
             message = f"No recording has the id {finished.recording_id}: its row was deleted."
             raise ForeignTranscript(message)
         if recording.status not in OPEN:
+            if recording.status is Status.COMPLETED and recording.transcript_id != finished.transcript_id:
+                return self._extra(recording, finished)
             return self._told_again(recording) if redelivered else (Outcome.DUPLICATE, f"already {recording.status}")
         try:
             transcript = self._provider.get(finished.transcript_id)
@@ -353,7 +437,9 @@ class Deliverer:
         if transcript.status == "completed":
             return self._completed(recording, transcript)
         if transcript.status == "error":
-            return self._failed(recording, finished, f"AssemblyAI could not transcribe it: {transcript.error}")
+            reason = f"AssemblyAI could not transcribe it: {transcript.error}"
+            again = transcript.error.startswith(_DOWNLOAD_ERROR) and len(recording.retried_transcripts) < MOST_RETRIES
+            return (self._retried if again else self._failed)(recording, finished, reason)
         message = f"Transcript {finished.transcript_id} is still {transcript.status}."
         raise TranscriptNotReady(message)
 
@@ -365,12 +451,38 @@ class Deliverer:
             raise ForeignTranscript(message)
 
     def _failed(self, recording: Recording, finished: Finished, reason: str) -> tuple[Outcome, str]:
-        if finished.attempt < recording.attempt and finished.transcript_id != recording.transcript_id:
+        if finished.transcript_id in recording.retried_transcripts or (
+            finished.attempt < recording.attempt and finished.transcript_id != recording.transcript_id
+        ):
             return Outcome.DUPLICATE, f"attempt {finished.attempt} failed, attempt {recording.attempt} is at work"
         if not self._ledger.end(recording, Status.FAILED, reason, transcript_id=finished.transcript_id):
             return Outcome.DUPLICATE, "the recording had ended already"
         self._events.put(RECORDING_FAILED, _failed_detail(recording, reason))
+        self._line.leave(recording.recording_id)
         return Outcome.FAILED, reason
+
+    def _retried(self, recording: Recording, finished: Finished, reason: str) -> tuple[Outcome, str]:
+        """Have it submitted anew, with a new URL: a URL may grow too old while the provider lets it wait."""
+        if not self._ledger.retry(recording, finished.transcript_id, reason, self._now()):
+            return Outcome.DUPLICATE, "the failure was answered before"
+        self._line.leave(recording.recording_id)
+        self._line.call_up(recording)
+        return Outcome.RETRIED, reason
+
+    def _extra(self, recording: Recording, finished: Finished) -> tuple[Outcome, str]:
+        """A second transcript was paid for: delete it, so that it is at least not kept, and count it."""
+        try:
+            transcript = self._provider.get(finished.transcript_id)
+        except TranscriptNotFound:
+            return Outcome.DUPLICATE, f"already {recording.status}"
+        self._check_belongs(recording, finished, transcript)
+        if transcript.status == "completed":  # a failed one costs nothing
+            self._provider.delete(finished.transcript_id)
+            self._ledger.count_extra_transcript(recording.recording_id)
+        return (
+            Outcome.EXTRA,
+            f"transcript {finished.transcript_id} is not the recording's: {recording.transcript_id} is",
+        )
 
     def _completed(self, recording: Recording, transcript: Transcript) -> tuple[Outcome, str]:
         facts, highlights = self._store(recording, transcript)
@@ -380,10 +492,12 @@ class Deliverer:
                 self._store(winner, self._provider.get(str(winner.transcript_id)))  # over the files just written
             return Outcome.DUPLICATE, "the recording had ended already"
         self._events.put(HIGHLIGHTS_READY, {**_named(recording), **facts})
+        self._line.leave(recording.recording_id)
         return Outcome.COMPLETED, f"{len(highlights)} highlights ({facts['highlights_status']})"
 
     def _told_again(self, recording: Recording) -> tuple[Outcome, str]:
         """Do again what comes after the row is closed; the files too, in case another transcript's overwrote them."""
+        self._line.leave(recording.recording_id)
         if recording.status is Status.COMPLETED:
             try:
                 facts, _ = self._store(recording, self._provider.get(str(recording.transcript_id)))
@@ -421,48 +535,116 @@ class Deliverer:
 
 
 class Sweeper:
-    """Asks for the transcripts that nobody has told us about in time."""
+    """Heals what nobody else will: asks for transcripts without news, calls who was forgotten, gives up at last."""
 
     def __init__(
         self,
         *,
         ledger: Ledger,
         provider: Provider,
-        queue: Queue,
+        results_queue: Queue,
+        events: Events,
+        line: Line,
         now: Callable[[], datetime],
         overdue_seconds: int,
     ) -> None:
         self._ledger = ledger
         self._provider = provider
-        self._queue = queue
+        self._results_queue = results_queue
+        self._events = events
+        self._line = line
         self._now = now
         self._overdue = timedelta(seconds=overdue_seconds)
 
     def sweep(self, *, until: float) -> dict[str, int]:
-        """Hand every overdue transcript that has ended to the results queue; stops at `until` (time.monotonic()).
+        """Look at every due row once, then call as many waiting ones as there are places for.
 
-        Returns how many rows were overdue, ended, still open, not yet submitted, and could not be asked about.
+        Stops at `until` (time.monotonic()). Returns how many rows were due, and what became of them: ended, open,
+        submitted again, waiting, given up, could not be asked about, looked at by another; how many were called;
+        how many places are taken; and whether the line is stopped (1 or 0).
         """
-        counts = {"overdue": 0, "ended": 0, "open": 0, "unsubmitted": 0, "unanswered": 0}
+        names = ("due", "ended", "open", "resubmitted", "waiting", "given_up", "unanswered", "taken")
+        counts = dict.fromkeys(names, 0)
+        flight = self._line.tidy()
         for recording in self._ledger.due(self._now()):
             if time.monotonic() >= until:
                 break
-            counts["overdue"] += 1
-            if recording.transcript_id is None:
-                counts["unsubmitted"] += 1  # its message is in the submit queue, or in that queue's dead letters
-                continue
-            counts[self._look(Finished(recording.recording_id, recording.attempt, recording.transcript_id))] += 1
-            self._ledger.look_again_at(recording, self._now() + self._overdue)
-        return counts
+            counts["due"] += 1
+            counts[self._look(recording)] += 1
+        called = self._line.call_for_room()
+        return {**counts, "called": called, "in_flight": len(flight.holders), "stopped": int(bool(flight.stopped))}
 
-    def _look(self, finished: Finished) -> str:
+    def _look(self, recording: Recording) -> str:
+        if waits(recording) and recording.attempt < MOST_ATTEMPTS:
+            return "waiting"
+        row = self._ledger.look_again_at(recording, self._now() + self._overdue)
+        if row is None:
+            return "taken"
+        if row.transcript_id is None:
+            if row.attempt >= MOST_ATTEMPTS:
+                return self._give_up(row, f"It was submitted {row.attempt} times in vain. The last time: {row.reason}")
+            self._line.send(row)  # its message is lost, or it waits for longer than any message does
+            return "resubmitted"
+        return self._ask(row, row.transcript_id)
+
+    def _ask(self, recording: Recording, transcript_id: str) -> str:
+        finished = Finished(recording.recording_id, recording.attempt, transcript_id)
         try:
-            if not has_ended(self._provider, finished):
-                return "open"
+            if has_ended(self._provider, finished):
+                self._results_queue.send(finished.body())
+                return "ended"
         except HighlightsError:
             return "unanswered"  # one that cannot be asked about does not keep the others waiting
-        self._queue.send(finished.body())
-        return "ended"
+        since = recording.submitted_at or recording.created_at
+        if self._now() - datetime.fromisoformat(since) > LONGEST_IN_WORK:
+            hours = LONGEST_IN_WORK // timedelta(hours=1)
+            return self._give_up(recording, f"AssemblyAI has not finished transcript {transcript_id} in {hours} hours.")
+        return "open"
+
+    def _give_up(self, recording: Recording, what: str) -> str:
+        reason = f"{what} Upload it again to try anew."
+        if self._ledger.end(recording, Status.FAILED, reason, transcript_id=recording.transcript_id):
+            self._events.put(RECORDING_FAILED, _failed_detail(recording, reason))
+        self._line.leave(recording.recording_id)
+        return "given_up"
+
+
+class Scanner:
+    """Finds uploads whose event never came, and submits them as their event would have."""
+
+    def __init__(
+        self, *, ledger: Ledger, shelf: Shelf, bookmark: Bookmark, submit_queue: Queue, now: Callable[[], datetime]
+    ) -> None:
+        self._ledger = ledger
+        self._shelf = shelf
+        self._bookmark = bookmark
+        self._submit_queue = submit_queue
+        self._now = now
+
+    def is_unfinished(self) -> bool:
+        """Whether an earlier scan had to stop before the end of the bucket."""
+        return self._bookmark.read() is not None
+
+    def scan(self, *, until: float) -> dict[str, int]:
+        """Go through the bucket, from where the last scan stopped, and send uploads without a row to the submit queue.
+
+        Uploads from before the deployment are not the pipeline's; the newest may still be on their way. Stops at
+        `until` (time.monotonic()). Returns how many objects were seen and how many were missing.
+        """
+        counts = {"seen": 0, "missing": 0}
+        since, before = self._ledger.created(), self._now() - _MESSAGE_LOST
+        for page, place in self._shelf.pages(self._bookmark.read()):
+            uploads = [upload for upload, modified in page if since <= modified <= before]
+            known = self._ledger.known([upload.recording_id for upload in uploads])
+            missing = [upload for upload in uploads if upload.recording_id not in known]
+            for upload in missing:
+                self._submit_queue.send(upload.event())
+            counts["seen"] += len(page)
+            counts["missing"] += len(missing)
+            self._bookmark.write(place)
+            if time.monotonic() >= until:
+                break
+        return counts
 
 
 def has_ended(provider: Provider, finished: Finished) -> bool:
