@@ -19,9 +19,10 @@ from tests.soak.audit import audit
 from tests.soak.display import line, report, watching
 from tests.soak.plan import SMALLEST, make_plan
 from tests.soak.run import NotQuiet, Soak
-from tests.soak.system import ENGINE_OPTIONS, System
+from tests.soak.system import ENGINE_OPTIONS, Size, System
 
 console = Console()
+_SIZE = Size()
 
 
 def soak(
@@ -29,8 +30,9 @@ def soak(
     uploads: Annotated[int, typer.Option(min=SMALLEST, help="How many object versions are uploaded.")] = 1000,
     seed: Annotated[int, typer.Option(help="What the plan is drawn from.")] = 1,
     limit: Annotated[float, typer.Option(help="Seconds after which it must be over.")] = 1800,
-    max_concurrency: Annotated[int, typer.Option(help="The template's MaxConcurrency.")] = 5,
-    max_in_flight: Annotated[int, typer.Option(help="The template's MaxInFlight.")] = 20,
+    max_concurrency: Annotated[int, typer.Option(help="The template's MaxConcurrency.")] = _SIZE.max_concurrency,
+    max_in_flight: Annotated[int, typer.Option(help="The template's MaxInFlight.")] = _SIZE.max_in_flight,
+    overdue_minutes: Annotated[int, typer.Option(help="0: at the next sweep.")] = _SIZE.overdue_minutes,
     folder: Annotated[Path, typer.Option(help="Where its files live.")] = PROJECT / ".local" / "soak",
 ) -> None:
     """Let many things go wrong for many recordings, then add up. Exits 1 where the counts disagree."""
@@ -43,7 +45,7 @@ def soak(
     )
     try:
         with running(folder, *ENGINE_OPTIONS) as local:
-            system = System.deployed(local, _say, max_concurrency, max_in_flight)
+            system = System.deployed(local, _say, Size(max_concurrency, max_in_flight, overdue_minutes))
             with watching(console) as show:
                 run = Soak(plan, system, show)
                 seen = run.run(limit)

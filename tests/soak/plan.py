@@ -85,7 +85,7 @@ class Plan:
 
     def body(self, upload: PlannedUpload) -> bytes:
         """The object's bytes: no two recordings are the same."""
-        draw = random.Random(f"{self.seed} {upload.tag}")  # noqa: S311  not for secrets
+        draw = random.Random(f"{self.seed} {upload.tag}")
         match upload.content:
             case Content.EMPTY:
                 return b""
@@ -184,7 +184,7 @@ class _Draw:
     faults: list[Mapping[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.draw = random.Random(f"soak {self.seed} {self.count}")  # noqa: S311  not for secrets
+        self.draw = random.Random(f"soak {self.seed} {self.count}")
         self.uploads = [self._plain(number) for number in range(self.count)]
 
     @staticmethod

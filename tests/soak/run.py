@@ -117,7 +117,7 @@ class Soak:
             self._system.send_event(upload, with_version=repeat.with_version, delay_seconds=repeat.delay_seconds)
 
     def _kill(self) -> None:
-        draw = random.Random(f"kills {self._plan.seed}")  # noqa: S311  not for secrets
+        draw = random.Random(f"kills {self._plan.seed}")
         for kill in self._plan.kills:
             if self._stop.wait(kill.gap_seconds):
                 return

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -17,7 +18,6 @@ import psutil
 import requests
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from samtranslator.yaml_helper import yaml_parse
 
 from audio_highlights.models import Upload
 from cli.stack import Stack
@@ -27,12 +27,23 @@ _START_SECONDS = 10
 ENGINE_OPTIONS = ("--faults", "--instant", "--webhook-interval", "2")
 FUNCTIONS = ("submit", "results", "webhook", "sweep")
 
-# A recovery takes minutes by the template's times: six timeouts until a message comes again, a lease, an overdue
-# webhook. These are as short as fits what happens here, and stand to each other as the template's do:
-# timeout < lease < visibility timeout.
-_SUBMIT_SECONDS, _LEASE_SECONDS, _RESULTS_SECONDS, _VISIBILITY_SECONDS = 20, 25, 30, 40
+# By the template's times a recovery takes minutes: six timeouts until a message comes again, a lease, a webhook that is
+# overdue. These are as short as fits what happens here, and stand to each other as the template's do: timeout < lease <
+# visibility timeout.
+_TIMEOUTS = {"submit": 20, "results": 30, "sweep": 60}
+_LEASE_SECONDS = 25
+_VISIBILITY_SECONDS = 40
 # A cold start takes a second or more of a core here. Many at once would be what is measured.
 _WARM: Mapping[str, Any] = {"submit": {"Records": []}, "results": {"Records": []}, "webhook": {}}
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much happens at once, by the template's parameters, and when a webhook is overdue: 0 at the next sweep."""
+
+    max_concurrency: int = 5
+    max_in_flight: int = 20
+    overdue_minutes: int = 1
 
 
 class System:
@@ -49,30 +60,28 @@ class System:
         self._lambda = boto3.client("lambda", config=Config(retries={"total_max_attempts": 1}, read_timeout=300))
 
     @classmethod
-    def deployed(cls, local: Local, say: Say, max_concurrency: int, max_in_flight: int) -> "System":
-        """Build and deploy the template with short times."""
+    def deployed(cls, local: Local, say: Say, size: Size) -> "System":
+        """Build and deploy the template, with short times."""
         local.build(say)
-        described = yaml_parse((local.folder / "build" / "template.yaml").read_text())["Parameters"]
-        wanted = {"OverdueMinutes": 1, "MaxConcurrency": max_concurrency, "MaxInFlight": max_in_flight}
-        local.deploy(say, parameters={name: str(value) for name, value in wanted.items() if name in described})
+        parameters = {"MaxConcurrency": str(size.max_concurrency), "MaxInFlight": str(size.max_in_flight)}
+        local.deploy(say, parameters=parameters)
         system = cls(local, Stack.named(DEFAULT_STACK_NAME))
-        system._hasten()
+        system._hasten({"LEASE_SECONDS": str(_LEASE_SECONDS), "OVERDUE_MINUTES": str(size.overdue_minutes)})
         say("warming up the functions ...")
-        system._warm_up(min(max_concurrency, 5))
+        system._warm_up(min(size.max_concurrency, 5))
         return system
 
-    def _hasten(self) -> None:
+    def _hasten(self, variables: Mapping[str, str]) -> None:
         for queue in ("SubmitQueueUrl", "ResultsQueueUrl"):
             self.sqs.set_queue_attributes(
                 QueueUrl=self.stack.outputs[queue], Attributes={"VisibilityTimeout": str(_VISIBILITY_SECONDS)}
             )
-        for function, seconds in (("submit", _SUBMIT_SECONDS), ("results", _RESULTS_SECONDS)):
+        for function, seconds in _TIMEOUTS.items():
             name = self.function_names[function]
-            variables = self._lambda.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-            if "LEASE_SECONDS" in variables:
-                variables["LEASE_SECONDS"] = str(_LEASE_SECONDS)
+            present = self._lambda.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+            present |= {variable: value for variable, value in variables.items() if variable in present}
             self._lambda.update_function_configuration(
-                FunctionName=name, Timeout=seconds, Environment={"Variables": variables}
+                FunctionName=name, Timeout=seconds, Environment={"Variables": present}
             )
 
     def _warm_up(self, processes: int) -> None:
