@@ -16,7 +16,7 @@ export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo local local-down upload test unit check check-api-schema format lock build deploy clean
+.PHONY: help install demo local local-down upload test unit soak check check-api-schema format lock build deploy clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ unit: install ## The unit tests alone: no network, seconds
 check-api-schema: install ## The engine's answers against AssemblyAI's OpenAPI document, SPEC=path/to/openapi.yml
 	@test -n "$(SPEC)" || { echo "Say where it is: make check-api-schema SPEC=path/to/openapi.yml"; exit 2; }
 	@$(PYTHON) -m pytest tests/schema --spec "$(SPEC)"
+
+soak: install ## N=1000 uploads, SEED=1, while much goes wrong on a local stack of its own; then the counts must agree
+	@$(PYTHON) -m tests.soak --uploads $(or $(N),1000) --seed $(or $(SEED),1)
 
 check: install ## Formatting, lint, types, template
 	$(BIN)/ruff format --check .

@@ -125,8 +125,8 @@ def _results(seen: Evidence) -> Count:
 def _paid(seen: Evidence) -> Count:
     """Paid transcripts = recordings with one + those that were found to be too many, deleted and noted on the row."""
     completed = [one for one in seen.transcripts if one["status"] == "completed" and not _is_deleted(one)]
-    deleted = [one for one in seen.transcripts if _is_deleted(one)]
-    extra = {row["recording_id"]: int(row.get("extra_transcripts", 0)) for row in seen.rows}
+    deleted = {one["id"] for one in seen.transcripts if _is_deleted(one)}
+    extra = {one for row in seen.rows for one in row.get("extra_transcripts", ())}
     rows = {row["recording_id"]: row for row in seen.rows}
     wrong: list[str] = []
     paid_by_recording: defaultdict[str, list[str]] = defaultdict(list)
@@ -137,18 +137,20 @@ def _paid(seen: Evidence) -> Count:
         row = rows.get(recording_id, {})
         theirs = row.get("transcript_id")
         own += theirs in ids
-        wrong += [f"paid and not used: transcript {one} of {_of(row)}" for one in ids if one != theirs]
+        wrong += [
+            f"paid and not used: transcript {one} of {_of(row)}" for one in ids if one != theirs and one not in extra
+        ]
     wrong += [
         f"its transcript is not among the paid ones: {_of(row)}"
         for row in seen.rows
         if row["status"] == "completed" and row.get("transcript_id") not in paid_by_recording[row["recording_id"]]
     ]
-    if len(deleted) != sum(extra.values()):
-        wrong.append(f"{len(deleted)} transcripts are deleted at the provider, the rows say {sum(extra.values())}")
+    wrong += [f"deleted at the provider, and on no row: transcript {one}" for one in sorted(deleted - extra)]
+    wrong += [f"on its row as extra, and not deleted: transcript {one}" for one in sorted(extra - deleted)]
     parts = [
         ("paid", len(completed) + len(deleted)),
         ("recordings with a transcript", own),
-        ("extra ones, deleted", sum(extra.values())),
+        ("extra ones, deleted", len(deleted)),
         ("jobs that failed, free", sum(one["status"] == "error" and not _is_deleted(one) for one in seen.transcripts)),
         ("jobs made", sum(seen.counts["creates"].values())),
     ]

@@ -60,9 +60,10 @@ def _numbers(progress: Progress) -> dict[str, int]:
 def _rest(progress: Progress) -> str:
     queues = ", ".join(f"{queue.removesuffix('QueueUrl')} {progress.depths[queue]}" for queue in QUEUES)
     kills = ", ".join(f"{function} {number}" for function, number in sorted(progress.kills.items())) or "none"
+    healed = ", ".join(f"{number} {what}" for what, number in progress.healed.items()) or "nothing"
     return (
         f"queues: {queues} | faults {progress.faults.total()} of {progress.faults_planned} at most | "
-        f"killed: {kills} | sweeps {progress.sweeps} | webhooks owed {progress.webhooks_owed}"
+        f"killed: {kills} | sweeps {progress.sweeps}: {healed} | webhooks owed {progress.webhooks_owed}"
     )
 
 

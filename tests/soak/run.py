@@ -20,6 +20,8 @@ SWEEP_SECONDS = 10
 _LOOK_SECONDS = 1
 _QUIET_LOOKS = 3
 QUEUES = ("SubmitQueueUrl", "ResultsQueueUrl", "SubmitDeadLetterQueueUrl", "ResultsDeadLetterQueueUrl")
+HEALED = ("ended", "resubmitted", "given_up", "called")
+"""What a sweep answers of what it did."""
 _WORKING_QUEUES = QUEUES[:2]
 
 
@@ -36,6 +38,7 @@ class Progress:
     faults: Counter[str] = field(default_factory=Counter)
     kills: Counter[str] = field(default_factory=Counter)
     sweeps: int = 0
+    healed: Counter[str] = field(default_factory=Counter)
     webhooks_owed: int = 0
 
     @property
@@ -128,7 +131,8 @@ class Soak:
 
     def _sweep(self) -> None:
         while not self._stop.wait(SWEEP_SECONDS):
-            self._system.sweep()
+            done = self._system.sweep()
+            self.progress.healed += Counter({name: done[name] for name in HEALED if done.get(name)})
             self.progress.sweeps += 1
 
     # Waiting

@@ -124,13 +124,14 @@ class System:
         queue = self.stack.outputs["SubmitQueueUrl"]
         self.sqs.send_message(QueueUrl=queue, MessageBody=body, DelaySeconds=delay_seconds)
 
-    def sweep(self) -> bool:
-        """Invoke the sweep as its schedule does. False where it died."""
+    def sweep(self) -> dict[str, int]:
+        """Invoke the sweep as its schedule does. Returns what it did; nothing where it died."""
         try:
             answer = self._lambda.invoke(FunctionName=self.stack.outputs["SweepFunctionName"])
         except (BotoCoreError, ClientError):
-            return False
-        return "FunctionError" not in answer
+            return {}
+        done: dict[str, int] = {} if "FunctionError" in answer else json.load(answer["Payload"])
+        return done
 
     def kill(self, function: str, draw: random.Random) -> bool:
         """End one process of a function without warning. False where there is none."""

@@ -90,10 +90,10 @@ def test_a_sound_system_agrees_and_the_parts_add_up() -> None:
 def test_an_extra_transcript_that_was_deleted_and_noted_agrees() -> None:
     seen = sound()
     deleted = {"id": "t-extra", "status": "completed", "audio_url": "http://deleted_by_user"}
-    rows = [{**seen.rows[0], "extra_transcripts": 1}, *seen.rows[1:]]
+    rows = [{**seen.rows[0], "extra_transcripts": {"t-extra"}}, *seen.rows[1:]]
     assert disagreeing(replace(seen, transcripts=[*seen.transcripts, deleted], rows=rows)) == []
     [count] = disagreeing(replace(seen, transcripts=[*seen.transcripts, deleted]))
-    assert count.disagreements == ["1 transcripts are deleted at the provider, the rows say 0"]
+    assert count.disagreements == ["deleted at the provider, and on no row: transcript t-extra"]
 
 
 def test_poison_that_was_buried_twice_and_a_dead_letter_of_a_lying_webhook_agree() -> None:
@@ -154,7 +154,7 @@ def without_row(seen: Evidence) -> Evidence:
             "paid and not used: transcript t-for-nothing of",
         ),
         (lambda seen: replace(seen, transcripts=seen.transcripts[1:]), "its transcript is not among the paid ones:"),
-        (with_row(0, extra_transcripts=1), "0 transcripts are deleted at the provider, the rows say 1"),
+        (with_row(0, extra_transcripts={"t-x"}), "on its row as extra, and not deleted: transcript t-x"),
         (lambda seen: replace(seen, submit_dead_letters=[]), "poison that is not among the dead letters: poison"),
         (lambda seen: replace(seen, submit_dead_letters=["poison", "a recording"]), "a submit dead letter that is no"),
         (lambda seen: replace(seen, results_dead_letters=['{"transcript_id": "t-first"}']), "a results dead letter:"),
