@@ -280,7 +280,7 @@ def test_40_a_transcript_that_came_too_late_is_deleted_and_counted() -> None:
     world.provider.during_create = another_attempt
     assert world.submit(upload)[0] is Outcome.EXTRA
     assert world.row(upload)["transcript_id"] == "t2"
-    assert world.row(upload)["extra_transcripts"] == 1
+    assert world.row(upload)["extra_transcripts"] == {"t1"}
     assert world.provider.deleted == ["t1"]
 
 
@@ -301,3 +301,20 @@ def test_40_a_late_transcript_is_left_to_the_attempt_that_may_adopt_it() -> None
     world.clock.advance(LEASE_SECONDS)
     assert world.submit(upload)[0] is Outcome.ADOPTED
     assert world.provider.paid == ["t1"]
+
+
+@pytest.mark.parametrize("dies_after", ["note extra", "delete"])
+def test_70_an_extra_transcript_is_counted_once_whenever_the_function_dies(dies_after: str) -> None:
+    world = World()
+    upload = world.media.put()
+    world.submit(upload)
+    world.provider.end("t1")
+    world.deliver(finished(world, upload))
+    world.provider.jobs["t2"] = {**world.provider.jobs["t1"], "id": "t2"}
+    second = Finished(upload.recording_id, 1, "t2")
+    world.journal.crash_after = dies_after
+    with pytest.raises(Crash):
+        world.deliver(second)
+    world.deliver(second, redelivered=True)
+    assert world.provider.deleted == ["t2"]
+    assert world.row(upload)["extra_transcripts"] == {"t2"}

@@ -74,7 +74,7 @@ class Ledger(Protocol):
     ) -> bool: ...
     def look_again_at(self, recording: Recording, due_at: datetime) -> Recording | None: ...
     def retry(self, recording: Recording, transcript_id: str, reason: str, due_at: datetime) -> bool: ...
-    def count_extra_transcript(self, recording_id: str) -> None: ...
+    def note_extra_transcript(self, recording_id: str, transcript_id: str) -> None: ...
     def end(
         self,
         recording: Recording,
@@ -336,8 +336,8 @@ class Submitter:
         """
         there = self._ledger.get(recording.recording_id)
         if there and there.transcript_id and there.transcript_id != transcript_id:
+            self._ledger.note_extra_transcript(recording.recording_id, transcript_id)
             self._provider.delete(transcript_id)
-            self._ledger.count_extra_transcript(recording.recording_id)
             return Outcome.EXTRA, f"transcript {transcript_id} was deleted: {there.transcript_id} is the recording's"
         return outcome, f"transcript {transcript_id} is in work, and the row went on without us"
 
@@ -477,8 +477,8 @@ class Deliverer:
             return Outcome.DUPLICATE, f"already {recording.status}"
         self._check_belongs(recording, finished, transcript)
         if transcript.status == "completed":  # a failed one costs nothing
+            self._ledger.note_extra_transcript(recording.recording_id, finished.transcript_id)
             self._provider.delete(finished.transcript_id)
-            self._ledger.count_extra_transcript(recording.recording_id)
         return (
             Outcome.EXTRA,
             f"transcript {finished.transcript_id} is not the recording's: {recording.transcript_id} is",
