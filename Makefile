@@ -16,8 +16,8 @@ export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo local local-down upload test unit soak check check-api-schema bench-recognition bench-phrases format lock build \
-	deploy clean
+.PHONY: help install demo local local-down upload test unit soak check check-api-schema bench-recognition bench-phrases format lock \
+	build deploy clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -130,6 +130,9 @@ _CREATES: Sequence[tuple[int, _FaultOf]] = (
     (10, lambda _: {"do": "not-json", "accepted": True}),
     (5, lambda _: {"do": "truncated"}),
 )
+# Each stops the line of all recordings for a while, which only a long soak has time for.
+_LINE_STOPS = 2
+_LONG = 500
 _GETS: Sequence[tuple[int, _FaultOf]] = (
     (15, lambda draw: {"do": "500", "times": draw.randint(1, 2)}),
     (15, lambda _: {"do": "reset"}),
@@ -159,6 +162,10 @@ _EMPTY, _TEXT, _FOLDERS, _OVERWRITTEN, _MARKED, _FOR_GOOD = 10, 15, 10, 15, 15, 
 _REPEATED = 40
 _POISON = 8
 _KILLS = 25
+
+
+def _line_stop(draw: random.Random) -> dict[str, Any]:
+    return {"do": "negative-balance", "times": draw.randint(1, 2)}
 
 
 def _poisons(tag: str) -> tuple[str, ...]:
@@ -234,11 +241,11 @@ class _Draw:
 
     def _engine_faults(self, places: list[int]) -> None:
         for on, kinds in (("create", _CREATES), ("get", _GETS), ("webhook", _WEBHOOKS)):
-            amounts = [self._some(per_thousand) for per_thousand, _ in kinds]
-            chosen = iter(self.draw.sample(places, sum(amounts)))
-            for amount, (_, fault) in zip(amounts, kinds, strict=True):
-                for _ in range(amount):
-                    self._add(on, next(chosen), fault)
+            wanted = [fault for per_thousand, fault in kinds for _ in range(self._some(per_thousand))]
+            if on == "create" and self.count >= _LONG:
+                wanted += [_line_stop] * self._some(_LINE_STOPS)
+            for place, fault in zip(self.draw.sample(places, len(wanted)), wanted, strict=True):
+                self._add(on, place, fault)
         amounts = [self._some(per_thousand) for per_thousand, *_ in _JOBS]
         chosen = iter(self.draw.sample(places, sum(amounts)))
         for amount, (_, fault, ends, highlights_status) in zip(amounts, _JOBS, strict=True):
@@ -266,7 +273,7 @@ class _Draw:
 
     def _kills(self) -> tuple[Kill, ...]:
         functions = ("submit", "results", "submit", "results", "webhook", "sweep")
-        amount = max(4, self._some(_KILLS))
+        amount = max(2, self._some(_KILLS))
         chosen = [functions[number % len(functions)] for number in range(amount)]
         self.draw.shuffle(chosen)
         return tuple(Kill(round(self.draw.uniform(1, 6), 2), function) for function in chosen)
