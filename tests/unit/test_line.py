@@ -59,6 +59,20 @@ def test_42_a_place_that_comes_free_before_the_row_waits_is_not_lost() -> None:
     assert world.called() == [second]
 
 
+def test_42_who_is_called_and_has_nothing_to_submit_passes_the_call_on() -> None:
+    world = World(most=1)
+    first, second, third = (world.media.put(name) for name in "abc")
+    for upload in (first, second, third):
+        world.submit(upload)
+        world.clock.advance(1)
+    world.media.delete(second)
+    world.provider.end("t1")
+    world.deliver(finished(world, first))
+    assert world.called() == [second]
+    assert world.submit(second)[0] is Outcome.IGNORED
+    assert world.called() == [third]
+
+
 def test_42_a_call_that_is_lost_is_repeated_by_the_sweep() -> None:
     world = World(most=1)
     first, second = world.media.put("a.wav"), world.media.put("b.wav")

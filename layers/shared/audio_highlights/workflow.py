@@ -267,6 +267,8 @@ class Submitter:
         except PermanentError as permanent:
             ended = self._ledger.end(recording, _end_of(permanent), str(permanent), of_this_attempt=True)
             self._line.leave(recording.recording_id)
+            if recording.attempt > 1:
+                self._line.call_for_room()  # it may have been called for a place that it does not take
             return self._told(recording, permanent) if ended else (Outcome.DUPLICATE, "another attempt has it")
         return asked
 
