@@ -130,6 +130,9 @@ _CREATES: Sequence[tuple[int, _FaultOf]] = (
     (10, lambda _: {"do": "not-json", "accepted": True}),
     (5, lambda _: {"do": "truncated"}),
 )
+# Accepted, and nobody hears of it: neither the answer nor the webhook arrives.
+_ORPHANS = 15
+_ACCEPTED = ("500", "reset", "not-json")
 # Each stops the line of all recordings for a while, which only a long soak has time for.
 _LINE_STOPS = 2
 _LONG = 500
@@ -240,6 +243,11 @@ class _Draw:
         return sorted(singles)
 
     def _engine_faults(self, places: list[int]) -> None:
+        orphans = self.draw.sample(places, self._some(_ORPHANS))
+        for place in orphans:
+            self._add("create", place, lambda draw: {"do": draw.choice(_ACCEPTED), "accepted": True})
+            self._add("webhook", place, lambda _: {"do": "lost"})
+        places = [place for place in places if place not in orphans]
         for on, kinds in (("create", _CREATES), ("get", _GETS), ("webhook", _WEBHOOKS)):
             wanted = [fault for per_thousand, fault in kinds for _ in range(self._some(per_thousand))]
             if on == "create" and self.count >= _LONG:

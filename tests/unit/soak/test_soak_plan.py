@@ -111,6 +111,12 @@ def test_the_engine_takes_the_script_and_each_fault_means_one_single_recording(p
 
 
 @given(plans)
+def test_of_some_transcripts_nobody_hears_anything(plan: Plan) -> None:
+    unanswered = {fault["match"] for fault in plan.faults if fault.get("accepted")}
+    assert unanswered & {fault["match"] for fault in plan.faults if fault["do"] == "lost"}
+
+
+@given(plans)
 def test_it_ends(plan: Plan) -> None:
     for fault in plan.faults:
         assert fault.get("times", 1) <= (2 if fault["on"] != "job" else 9)
