@@ -130,6 +130,8 @@ _CREATES: Sequence[tuple[int, _FaultOf]] = (
     (10, lambda _: {"do": "not-json", "accepted": True}),
     (5, lambda _: {"do": "truncated"}),
 )
+# Its event comes again while the provider takes its time to answer.
+_RACES = 15
 # Accepted, and nobody hears of it: neither the answer nor the webhook arrives.
 _ORPHANS = 15
 _ACCEPTED = ("500", "reset", "not-json")
@@ -248,6 +250,11 @@ class _Draw:
             self._add("create", place, lambda draw: {"do": draw.choice(_ACCEPTED), "accepted": True})
             self._add("webhook", place, lambda _: {"do": "lost"})
         places = [place for place in places if place not in orphans]
+        races = self.draw.sample(places, self._some(_RACES))
+        for place in races:
+            self._add("create", place, lambda draw: {"do": "hang", "seconds": draw.randint(2, 4)})
+            self.uploads[place] = replace(self.uploads[place], repeats=(Repeat(0, with_version=True),) * 2)
+        places = [place for place in places if place not in races]
         for on, kinds in (("create", _CREATES), ("get", _GETS), ("webhook", _WEBHOOKS)):
             wanted = [fault for per_thousand, fault in kinds for _ in range(self._some(per_thousand))]
             if on == "create" and self.count >= _LONG:
@@ -266,7 +273,7 @@ class _Draw:
         self.faults.append({"on": on, "match": self.uploads[place].tag, **fault(self.draw)})
 
     def _repeats(self) -> None:
-        there = [place for place, upload in enumerate(self.uploads) if upload.deletion is None]
+        there = [place for place, upload in enumerate(self.uploads) if not (upload.deletion or upload.repeats)]
         for place in self.draw.sample(there, self._some(_REPEATED)):
             repeats = tuple(
                 Repeat(self.draw.choice((0, 0, self.draw.randint(1, LONGEST_DELAY_SECONDS))), self.draw.random() < 0.5)

@@ -117,6 +117,14 @@ def test_of_some_transcripts_nobody_hears_anything(plan: Plan) -> None:
 
 
 @given(plans)
+def test_some_events_come_again_while_their_create_is_not_answered(plan: Plan) -> None:
+    slow = [tagged(plan)[fault["match"]] for fault in plan.faults if fault["do"] == "hang"]
+    assert slow
+    for upload in slow:
+        assert [repeat.delay_seconds for repeat in upload.repeats] == [0, 0]
+
+
+@given(plans)
 def test_it_ends(plan: Plan) -> None:
     for fault in plan.faults:
         assert fault.get("times", 1) <= (2 if fault["on"] != "job" else 9)
