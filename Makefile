@@ -19,7 +19,7 @@ export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo local local-down upload test unit check secrets-baseline check-api-schema \
+.PHONY: help install demo local local-down upload test unit soak check secrets-baseline check-api-schema \
 	bench-recognition bench-phrases format lock build deploy clean
 
 help: ## Show this help
@@ -50,6 +50,10 @@ check-api-schema: install ## The engine's answers against AssemblyAI's OpenAPI d
 	@$(PYTHON) -m pytest tests/schema --spec "$(SPEC)"
 
 check: install .tools/checkov/installed .tools/asl-validator/installed ## Formatting, lint, types, template, rights, secrets
+soak: install ## N=1000 uploads, SEED=1, while much goes wrong on a local stack of its own; then the counts must agree
+	@$(PYTHON) -m tests.soak --uploads $(or $(N),1000) --seed $(or $(SEED),1)
+
+check: install ## Formatting, lint, types, template
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
