@@ -46,7 +46,7 @@ def is_drained(queue_url: str) -> bool | None:
     return True if all(int(count) == 0 for count in counts.values()) else None
 
 
-def test_the_same_event_again_changes_nothing_and_is_not_paid_again(system: System, stack: Stack) -> None:
+def test_1_the_same_event_again_changes_nothing_and_is_not_paid_again(system: System, stack: Stack) -> None:
     key = f"{uuid4().hex}/refund.mp3"
     row = put_and_end(stack, SPEECH, key)
     queue = stack.outputs["SubmitQueueUrl"]
@@ -57,7 +57,7 @@ def test_the_same_event_again_changes_nothing_and_is_not_paid_again(system: Syst
     assert paid_for(system, key.split("/", maxsplit=1)[0]) == [row["transcript_id"]]
 
 
-def test_a_webhook_without_the_right_binding_gets_401_and_changes_nothing(system: System, stack: Stack) -> None:
+def test_43_a_webhook_without_the_right_binding_gets_401_and_changes_nothing(system: System, stack: Stack) -> None:
     row = put_and_end(stack, SPEECH, f"{uuid4().hex}/refund.mp3")
     url = f"{reachable(stack.outputs['WebhookUrl'])}?recording={row['recording_id']}&attempt=1"
     body = {"transcript_id": row["transcript_id"], "status": "error"}
@@ -78,7 +78,7 @@ def host_of(stack: Stack) -> dict[str, str]:
     return {"Host": urlsplit(stack.outputs["WebhookUrl"]).netloc}
 
 
-def test_the_sweep_finds_what_nobody_told_us_about(system: System, stack: Stack) -> None:
+def test_49_the_sweep_finds_what_nobody_told_us_about(system: System, stack: Stack) -> None:
     uploaded = requests.post(
         f"{system.provider_url}/v2/upload",
         data=SPEECH.read_bytes(),
@@ -125,7 +125,7 @@ def test_the_sweep_finds_what_nobody_told_us_about(system: System, stack: Stack)
     assert_complete(stack, wait_for(swept, "the sweep to complete the recording"))
 
 
-def test_a_wrong_api_key_says_so_keeps_the_message_and_heals_without_a_new_upload(system: System) -> None:
+def test_33_a_wrong_api_key_says_so_keeps_the_message_and_heals_without_a_new_upload(system: System) -> None:
     if system.wrong_key is None:
         pytest.skip("needs a stack with a wrong key")
     stack = Stack.named(system.wrong_key)
@@ -153,7 +153,7 @@ def test_a_wrong_api_key_says_so_keeps_the_message_and_heals_without_a_new_uploa
     assert len(paid_for(system, uploaded.key.split("/", maxsplit=1)[0])) == 1
 
 
-def test_a_message_that_nobody_can_read_is_a_dead_letter_at_once(stack: Stack) -> None:
+def test_6_a_message_that_nobody_can_read_is_a_dead_letter_at_once(stack: Stack) -> None:
     sqs, dead_letters = boto3.client("sqs"), stack.outputs["SubmitDeadLetterQueueUrl"]
     poison = f"no event {uuid4().hex}"
     sqs.send_message(QueueUrl=stack.outputs["SubmitQueueUrl"], MessageBody=poison)
@@ -168,7 +168,7 @@ def test_a_message_that_nobody_can_read_is_a_dead_letter_at_once(stack: Stack) -
     wait_for(lambda: is_drained(stack.outputs["SubmitQueueUrl"]), "the submit queue to drain")
 
 
-def test_a_key_overwritten_at_once_is_two_recordings(system: System, stack: Stack) -> None:
+def test_3_a_key_overwritten_at_once_is_two_recordings(system: System, stack: Stack) -> None:
     key = f"{uuid4().hex}/refund"
     uploads = []
     for file in (SPEECH, SPEECH.with_suffix(".mp4")):
@@ -180,7 +180,7 @@ def test_a_key_overwritten_at_once_is_two_recordings(system: System, stack: Stac
     assert len(paid_for(system, key)) == 2
 
 
-def test_no_queue_holds_poison_and_no_log_a_secret(system: System, stack: Stack) -> None:
+def test_60_no_queue_holds_poison_and_no_log_a_secret(system: System, stack: Stack) -> None:
     put_and_end(stack, SPEECH, f"{uuid4().hex}/refund.mp3")
     for name in ("SubmitDeadLetterQueueUrl", "ResultsDeadLetterQueueUrl"):
         assert is_drained(stack.outputs[name])

@@ -49,7 +49,7 @@ def test_an_uploaded_recording_comes_back_with_its_highlights(provider: Assembly
     assert list(provider.created_since(datetime.now(UTC) + timedelta(hours=1))) == []
 
 
-def test_what_is_not_audio_ends_in_an_error_with_a_text(provider: AssemblyAI) -> None:
+def test_11_what_is_not_audio_ends_in_an_error_with_a_text(provider: AssemblyAI) -> None:
     audio_url = provider.upload(iter([b"this is no recording\n" * 100]))
     created = provider.create({"audio_url": audio_url, "auto_highlights": True, "speech_models": MODELS})
     transcript = ended(provider, created)
@@ -57,17 +57,17 @@ def test_what_is_not_audio_ends_in_an_error_with_a_text(provider: AssemblyAI) ->
     assert "does not appear to contain audio" in transcript.error
 
 
-def test_a_bad_parameter_is_refused_for_good(provider: AssemblyAI) -> None:
+def test_31_a_bad_parameter_is_refused_for_good(provider: AssemblyAI) -> None:
     with pytest.raises(RequestRefused, match="should start with http"):
         provider.create({"audio_url": "ftp://nowhere", "speech_models": MODELS})
 
 
-def test_an_unknown_transcript_is_not_found(provider: AssemblyAI) -> None:
+def test_63_an_unknown_transcript_is_not_found(provider: AssemblyAI) -> None:
     with pytest.raises(TranscriptNotFound, match="does not know transcript"):
         provider.get("00000000-0000-4000-8000-000000000000")
 
 
-def test_a_wrong_key_is_the_account_s_trouble_and_a_rotated_one_works_at_once(local_system: Local) -> None:
+def test_33_a_wrong_key_is_the_account_s_trouble_and_a_rotated_one_works_at_once(local_system: Local) -> None:
     wrong = AssemblyAI(local_system.engine_url, lambda _: "wrong")
     with pytest.raises(ProviderAccountRefused, match="401"):
         list(wrong.created_since(datetime.now(UTC)))

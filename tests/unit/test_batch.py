@@ -43,7 +43,7 @@ def poisonous(one: SQSRecord) -> None:
         raise RecordingInWork(message)
 
 
-def test_only_the_poison_comes_again(logger: Logger) -> None:
+def test_19_only_the_poison_comes_again(logger: Logger) -> None:
     bodies = ["good", "poison", "good", "busy", "good"]
     handled: list[str] = []
 
@@ -61,18 +61,18 @@ def test_a_good_batch_is_done(logger: Logger) -> None:
     assert answer_batch(event, CONTEXT, poisonous, logger, FakeQueue()) == {"batchItemFailures": []}
 
 
-def test_a_batch_of_which_all_fails_is_answered_record_by_record(logger: Logger) -> None:
+def test_20_a_batch_of_which_all_fails_is_answered_record_by_record(logger: Logger) -> None:
     event = {"Records": [record(1, "poison"), record(2, "busy")]}
     assert failed(answer_batch(event, CONTEXT, poisonous, logger, FakeQueue())) == ["m1", "m2"]
 
 
-def test_a_body_that_is_not_json_is_only_its_own_trouble(logger: Logger) -> None:
+def test_6_19_a_body_that_is_not_json_is_only_its_own_trouble(logger: Logger) -> None:
     event = {"Records": [{**record(1, ""), "body": "not JSON"}, record(2, "good")]}
     assert failed(answer_batch(event, CONTEXT, poisonous, logger, FakeQueue())) == ["m1"]
 
 
 @pytest.mark.parametrize("body", ["", "{", "[" * 100_000, "no JSON"])
-def test_what_no_retry_can_cure_is_a_dead_letter_at_once_and_an_error_in_the_log(
+def test_6_what_no_retry_can_cure_is_a_dead_letter_at_once_and_an_error_in_the_log(
     logger: Logger, output: io.StringIO, body: str
 ) -> None:
     queue = FakeQueue()

@@ -64,7 +64,7 @@ def test_an_uploaded_object_is_submitted(world: World, monkeypatch: pytest.Monke
     assert (row["key"], row["status"], row["transcript_id"]) == ("calls/refund.mp3", Status.PROCESSING, TRANSCRIPT)
 
 
-def test_an_odd_key_is_submitted_as_it_is(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_7_an_odd_key_is_submitted_as_it_is(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     upload = upload_of("submit/odd-key")
     assert {" ", "+", "%25", "#", "?", "\u0308", "\U0001f600"} == {
         part for part in (" ", "+", "%25", "#", "?", "\u0308", "\U0001f600") if part in upload.key
@@ -74,7 +74,7 @@ def test_an_odd_key_is_submitted_as_it_is(world: World, monkeypatch: pytest.Monk
     assert world.row(upload)["key"] == upload.key
 
 
-def test_good_among_malformed_is_submitted_and_the_malformed_go_to_the_dead_letters_at_once(
+def test_6_19_good_among_malformed_is_submitted_and_the_malformed_go_to_the_dead_letters_at_once(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     records = event("submit/malformed-and-good")["Records"]
@@ -113,7 +113,7 @@ def test_the_webhook_sample_is_bound_to_the_recording_of_the_upload_sample(
     assert binding(SECRET, recording_id, 1) in event("webhook/completed")["headers"].values()
 
 
-def test_a_wrongly_bound_webhook_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_43_a_wrongly_bound_webhook_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(world, "webhook/wrong-binding", monkeypatch) == {"statusCode": 401}
     assert not world.queue.sent
 

@@ -152,7 +152,7 @@ def test_24_a_burst_ends_completed_and_each_is_paid_once(seed: int) -> None:
 
 
 @pytest.mark.parametrize("refusal", [NEGATIVE_BALANCE, WRONG_KEY], ids=["32", "33"])
-def test_a_refused_account_stops_the_line_but_for_one_probe_a_minute(refusal: Exception) -> None:
+def test_32_33_a_refused_account_stops_the_line_but_for_one_probe_a_minute(refusal: Exception) -> None:
     world = World()
     uploads = [world.media.put(name) for name in "abcd"]
     world.provider.refusals += [refusal, refusal]

@@ -189,7 +189,7 @@ def submit_times(template: dict[str, Any], transfer: str) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("transfer", TRANSFERS)
-def test_the_lease_outlives_the_function_and_ends_before_the_message_returns(
+def test_21_36_the_lease_outlives_the_function_and_ends_before_the_message_returns(
     template: dict[str, Any], transfer: str
 ) -> None:
     times = submit_times(template, transfer)
@@ -205,7 +205,7 @@ def seconds(template: dict[str, Any], value: Any, transfer: str) -> int:
 
 
 @pytest.mark.parametrize("transfer", TRANSFERS)
-def test_a_message_stays_hidden_six_times_as_long_as_its_function_runs(
+def test_21_a_message_stays_hidden_six_times_as_long_as_its_function_runs(
     transformed: dict[str, Any], transfer: str
 ) -> None:
     mappings = of_type(transformed, "AWS::Lambda::EventSourceMapping")
