@@ -225,10 +225,18 @@ def test_a_reason_holds_no_signature(provider: AssemblyAI, script: Script) -> No
     assert "verysecret" not in str(caught.value)
 
 
-def test_29_how_long_to_wait_is_told(provider: AssemblyAI, script: Script) -> None:
-    script.answer(429, {"error": "Too Many Requests"}, Retry_After="17")
-    with pytest.raises(ProviderUnavailable, match="17 s"):
+@pytest.mark.parametrize(
+    ("retry_after", "seconds"),
+    [("17", 17), (None, 0), ("", 0), ("soon", 0), ("-5", 0), ("1.5", 0), ("Wed, 21 Oct 2026 07:28:00 GMT", 0)],
+)
+def test_29_how_long_to_wait_is_told_where_it_can_be_read(
+    provider: AssemblyAI, script: Script, retry_after: str | None, seconds: int
+) -> None:
+    script.answer(429, {"error": "Too Many Requests"}, **({} if retry_after is None else {"Retry_After": retry_after}))
+    with pytest.raises(ProviderUnavailable) as caught:
         provider.create({})
+    assert caught.value.wait_seconds == seconds
+    assert (f"{seconds} s" in str(caught.value)) == bool(seconds)
 
 
 def test_a_redirect_does_not_take_the_key_elsewhere(provider: AssemblyAI, script: Script) -> None:
@@ -245,6 +253,24 @@ def test_63_an_unknown_transcript_is_not_found_whichever_code_says_so(
     script.answer(status, {"error": "Transcript lookup error, transcript id not found"})
     with pytest.raises(TranscriptNotFound, match="t1"):
         provider.get("t1")
+
+
+def test_74_a_transcript_that_was_deleted_is_not_found_though_it_is_answered(
+    provider: AssemblyAI, script: Script
+) -> None:
+    script.answer(200, {"id": "t1", "status": "completed", "audio_url": "http://deleted_by_user", "text": None})
+    with pytest.raises(TranscriptNotFound, match="t1"):
+        provider.get("t1")
+
+
+def test_37_a_key_that_cannot_be_read_sends_nothing(script: Script) -> None:
+    def no_key(fresh: bool) -> str:
+        message = f"Secrets Manager is down (fresh={fresh})"
+        raise OSError(message)
+
+    with pytest.raises(OSError, match="down"):
+        AssemblyAI(script.url, no_key).create({})
+    assert not script.asked
 
 
 def test_another_refusal_is_no_lost_transcript(provider: AssemblyAI, script: Script) -> None:

@@ -145,6 +145,20 @@ def test_a_failed_message_is_hidden_for_as_long_as_its_line_says(logger: Logger,
     assert line["next_try_seconds"] == seconds
 
 
+@pytest.mark.parametrize(("asked", "least", "most"), [(0, 12, 15), (600, 600, 600), (10**6, 21_600, 21_600)])
+def test_29_a_message_is_hidden_for_as_long_as_the_provider_asked(
+    logger: Logger, asked: int, least: int, most: int
+) -> None:
+    def too_many(_: SQSRecord) -> None:
+        message = "429"
+        raise ProviderUnavailable(message, wait_seconds=asked)
+
+    queue = FakeQueue()
+    assert failed(answer_batch({"Records": [record(1, "")]}, CONTEXT, too_many, logger, queue)) == ["m1"]
+    [(_, seconds)] = queue.hidden
+    assert least <= seconds <= most
+
+
 def test_a_queue_that_cannot_hide_a_message_stops_nothing(logger: Logger, output: io.StringIO) -> None:
     queue = FakeQueue(trouble=OSError("SQS is down"))
     event = {"Records": [record(1, "busy"), record(2, "poison"), record(3, "good")]}

@@ -212,6 +212,39 @@ def test_64_65_69_a_strange_entry_keeps_its_phrase(entry: dict[str, Any]) -> Non
     assert item.text == entry.get("text", "new claim")
 
 
+def test_14_silence_is_a_completed_recording_without_highlights() -> None:
+    world = World()
+    silent = {"text": "", "words": [], "auto_highlights_result": {"status": "success", "results": []}}
+    finished = completed(world, **silent, confidence=0.0)
+    assert world.deliver(finished)[0] is Outcome.COMPLETED
+    row = world.row(finished)
+    assert (row["highlights_status"], row["highlight_count"], row["top_highlights"]) == ("empty", 0, [])
+    assert files(world)[1]["words"] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<img src=x onerror=alert(1)>",
+        "\u202eevil\u202c \u05e9\u05dc\u05d5\u05dd",
+        "\U0001f469\u200d\U0001f680 e\u0301",
+        "\"quoted\" 'twice' \\ `",
+        "a\n\tb\x00\x1b[31m",
+    ],
+    ids=ascii,
+)
+def test_69_a_phrase_is_stored_and_told_as_it_is(text: str) -> None:
+    world = World()
+    finished = completed(world, auto_highlights_result={"status": "success", "results": [{**REFUND, "text": text}]})
+    world.deliver(finished)
+    [item] = world.ledger.items[finished.recording_id].values()
+    [told] = world.told(HIGHLIGHTS_READY)
+    highlights, _ = files(world)
+    assert item.text == text
+    assert world.row(finished)["top_highlights"] == told["top_highlights"] == highlights["top_highlights"] == [text]
+    assert highlights["auto_highlights_result"]["results"][0]["text"] == text
+
+
 @pytest.mark.parametrize("rank", [1e-200, 1e200, 10**40, -(10**40), 10**400], ids=lambda rank: f"{rank!r:.9}")
 def test_65_a_rank_beyond_what_a_table_takes_counts_as_missing(rank: float) -> None:
     world = World()

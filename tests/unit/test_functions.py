@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from audio_highlights.errors import MalformedMessage, ProviderUnavailable, RequestRefused
 from audio_highlights.models import Finished, Status, Upload
 from audio_highlights.workflow import HIGHLIGHTS_READY, RECORDING_FAILED, binding
-from tests.fakes import SECRET, FakeSecrets, World
+from tests.fakes import SECRET, FakeQueue, FakeSecrets, World
 from tests.unit.functions import ROOT, Context, event, load, shared
 
 TRANSCRIPT = "9ea68fd3-f953-42c1-9742-976c447fb463"
@@ -118,6 +119,24 @@ def test_43_a_wrongly_bound_webhook_is_refused(world: World, monkeypatch: pytest
     assert not world.queue.sent
 
 
+@pytest.mark.parametrize("part", ["results_queue", "secrets"])
+def test_57_58_a_throttled_webhook_is_no_4xx(world: World, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+    throttled = ClientError({"Error": {"Code": "ThrottlingException"}}, "Call")
+
+    class NoSecrets(FakeSecrets):
+        def __getattribute__(self, name: str) -> Any:
+            raise throttled.with_traceback(None)
+
+    webhook = shared("webhook", monkeypatch)
+    monkeypatch.setattr(webhook, "secrets", FakeSecrets())
+    monkeypatch.setattr(webhook, "results_queue", FakeQueue(trouble=throttled))
+    if part == "secrets":
+        monkeypatch.setattr(webhook, "secrets", NoSecrets())
+    with pytest.raises(ClientError, match="Throttling"):  # API Gateway answers 500, and the provider tries again
+        webhook.handler(event("webhook/completed"), Context())
+    assert not world.queue.sent
+
+
 @pytest.mark.parametrize(("status", "finished"), [("processing", False), ("completed", True)])
 def test_check_answers_whether_it_has_ended(
     world: World, monkeypatch: pytest.MonkeyPatch, status: str, *, finished: bool
@@ -196,7 +215,7 @@ def test_once_a_day_the_bucket_is_scanned_and_the_next_sweep_goes_on_where_the_t
     assert "seen" not in sweep.handler(event("sweep/scheduled"), Context())
 
 
-def test_a_sweep_counts_as_metrics_and_one_that_fails_has_no_heartbeat(
+def test_72_a_sweep_counts_as_metrics_and_one_that_fails_has_no_heartbeat(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(world, "sweep/scheduled", monkeypatch)

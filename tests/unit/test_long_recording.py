@@ -29,7 +29,10 @@ def answer_of(job: dict[str, Any]) -> bytes:
         for n in range(WORDS)
     ]
     stamps = [{"start": n * 4000, "end": n * 4000 + 500} for n in range(9000)]
-    phrases = [{"text": f"word{n}", "count": 9000, "rank": n / 100, "timestamps": stamps} for n in range(15)]
+    phrases = [
+        {"text": f"word{n}", "count": 9000 - n * 600, "rank": 1 - n / 100, "timestamps": stamps[: 9000 - n * 600]}
+        for n in range(15)
+    ]
     whole = {
         **job,
         "status": "completed",

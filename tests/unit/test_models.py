@@ -157,6 +157,12 @@ def test_5_6_what_is_no_object_created_event_is_malformed(malformed: object) -> 
         Upload.from_event(malformed)
 
 
+def test_5_what_we_do_not_know_in_an_event_does_no_harm() -> None:
+    known = event(key="k", size=1, etag="e")
+    more = {**known, "detail": {**known["detail"], "reason": "CopyObject", "new": [1]}, "version": "1", "new": {}}
+    assert Upload.from_event(more) == Upload.from_event(known)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS,
     lambda inner: (

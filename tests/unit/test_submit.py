@@ -533,3 +533,34 @@ def test_an_unexpected_error_of_s3_is_not_an_end() -> None:
     with pytest.raises(OSError, match="slow"):
         world.submit(upload)
     assert not world.ledger.rows
+
+
+@pytest.mark.parametrize("key", ["CALL.WAV", "call.txt", "call.pdf", "call", "call.mp3.zip", "calls.d/.wav"])
+def test_12_the_bytes_decide_and_not_the_name(key: str) -> None:
+    world = World()
+    assert world.submit(world.media.put(key))[0] is Outcome.SUBMITTED
+
+
+@pytest.mark.parametrize("length", [12, 20, 44])
+def test_13_a_recording_that_breaks_off_is_the_providers_to_judge_and_fails_with_its_reason(length: int) -> None:
+    world = World()
+    upload = world.media.put(head=WAV[:length])
+    assert world.submit(upload)[0] is Outcome.SUBMITTED
+    world.provider.end("t1", "error", error="Transcoding failed. File does not appear to contain audio.")
+    assert world.deliver(Finished(upload.recording_id, 1, "t1"))[0] is Outcome.FAILED
+    assert "does not appear to contain audio" in world.row(upload)["reason"]
+    assert not world.provider.paid
+
+
+@pytest.mark.parametrize("poll", [False, True])
+def test_3_a_key_overwritten_while_in_work_keeps_both_recordings_apart(*, poll: bool) -> None:
+    world = World(poll=poll)
+    older = world.media.put()
+    world.submit(older)
+    newer = world.media.put()
+    world.submit(newer)
+    for upload, transcript_id in ((newer, "t2"), (older, "t1")):
+        world.provider.end(transcript_id, text=transcript_id)
+        assert world.deliver(Finished(upload.recording_id, 1, transcript_id))[0] is Outcome.COMPLETED
+        assert world.row(upload)["transcript_id"] == transcript_id
+    assert len(world.results.files) == 4
