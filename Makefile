@@ -16,10 +16,11 @@ export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo local local-down upload test unit check check-api-schema format lock build deploy clean
+.PHONY: help install demo local local-down upload test unit check check-api-schema bench-recognition bench-phrases format lock build \
+	deploy clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: install ## The main job on this machine: a sample call becomes highlights
 	@$(PYTHON) -m local demo
@@ -52,6 +53,12 @@ check: install ## Formatting, lint, types, template
 	$(BIN)/sam validate --lint --region us-east-1
 	@$(UV) export --quiet --locked --only-group runtime --no-header --no-annotate | diff layers/shared/requirements.txt - \
 		|| { echo "layers/shared/requirements.txt is not what uv.lock says: run make lock"; exit 1; }
+
+bench-recognition: install ## Word errors, time and memory of the local recogniser on the sample call
+	@$(PYTHON) -m bench.recognition --degraded --compare untuned
+
+bench-phrases: install ## Compare key phrases with a reference: ARGS="transcript.json ..." (see bench/README.md)
+	@$(PYTHON) -m bench.phrases $(ARGS)
 
 format: install ## Format the code and apply safe lint fixes
 	$(BIN)/ruff format .

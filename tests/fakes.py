@@ -184,10 +184,9 @@ class FakeLedger:
             answered.add(transcript_id)
         return self._update("retry", recording, change, remove=("transcript_id", "submitted_at"), only_while=OPEN)
 
-    def count_extra_transcript(self, recording_id: str) -> None:
-        row = self.rows[recording_id]
-        row["extra_transcripts"] = row.get("extra_transcripts", 0) + 1
-        self._journal.note("count extra")
+    def note_extra_transcript(self, recording_id: str, transcript_id: str) -> None:
+        self.rows[recording_id].setdefault("extra_transcripts", set()).add(transcript_id)
+        self._journal.note("note extra")
 
     def still_open(self, recording_ids: Collection[str]) -> set[str]:
         rows = [_recording(self.rows[one]) for one in recording_ids if one in self.rows]
@@ -524,12 +523,13 @@ class FakeQueue:
     sent: list[dict[str, Any]] = field(default_factory=list)
     hidden: list[tuple[str, int]] = field(default_factory=list)
     buried: list[str] = field(default_factory=list)
+    delayed: list[dict[str, Any]] = field(default_factory=list)
     trouble: Exception | None = None
 
-    def send(self, body: Mapping[str, Any]) -> None:
+    def send(self, body: Mapping[str, Any], *, delay_seconds: int = 0) -> None:
         if self.trouble:
             raise self.trouble
-        self.sent.append(dict(body))
+        (self.delayed if delay_seconds else self.sent).append(dict(body))
 
     def bury(self, text: str) -> None:
         if self.trouble:

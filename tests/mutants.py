@@ -172,7 +172,7 @@ MUTANTS = [
     Mutant(
         "a refused account does not stop the line",
         WORKFLOW,
-        "self._line.stop(str(refusal))",
+        "self._line.stop(recording, str(refusal))",
         "str(refusal)",
         unit("line"),
     ),

@@ -2,6 +2,8 @@
 
 import logging
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -12,6 +14,21 @@ from numpy.typing import NDArray
 SAMPLE_RATE = 16_000
 SHORTEST_MS = 160
 LONGEST_S = 10 * 3600
+
+# From the slowest telephone codecs to the fastest one-bit studio formats. What lies outside is a damaged
+# header, and resampling it could take any amount of memory.
+_LOWEST_RATE = 2000
+_HIGHEST_RATE = 3_072_000
+
+# Standard deviations of the loudest second, of full scale. What is quieter than _QUIET is decoded again,
+# louder: 16 bits and the search for speech lose too much of it. What is quieter than _NOTHING has no speech.
+_QUIET = 0.005
+_NOTHING = 0.0001
+_LIFTED_TO = 0.07
+_LARGEST_GAIN = 100.0
+
+# Of the power that channels without anything in common would give. Less means that they cancel each other.
+_CANCELLED = 0.4
 
 # FFmpeg reads playlists that name further files or URLs. A recording is one file and never a reason to
 # open another, so no protocol is allowed beyond the bytes we hand over.
@@ -35,6 +52,9 @@ _SIGNATURES = (
     (b"ID3", "audio/mpeg", "Audio file with ID3"),
 )
 
+type _Block = NDArray[np.float32]
+"""Channels x samples at 16 kHz, of full scale 1."""
+
 logging.getLogger("libav").setLevel(logging.CRITICAL)
 
 
@@ -42,31 +62,112 @@ class AudioError(Exception):
     """The file cannot be transcribed; the text is what AssemblyAI says in the transcript's `error`."""
 
 
-def decode(media: Path, samples: Path) -> int:
+@dataclass
+class Sound:
+    """What a media file held: files of `count` samples each, one for the mix or one per channel.
+
+    `sample_rate` is the rate of the recording, in Hz. `lost` counts the packets that could not be decoded, and
+    `loudest` is the standard deviation of the loudest second, of full scale.
+    """
+
+    files: list[Path] = field(default_factory=list)
+    count: int = 0
+    sample_rate: int = 0
+    lost: int = 0
+    loudest: float = 0.0
+
+
+def decode(media: Path, samples: Path, *, multichannel: bool = False) -> Sound:
     """Write the sound of `media` to `samples` as raw little-endian 16-bit mono at 16 kHz.
 
-    Damaged packets are left out; what is whole is kept. Returns the number of samples.
+    With `multichannel` each channel goes to a file of its own, named `samples` and a number from 1. Damaged
+    packets are left out; what is whole is kept. Very quiet recordings are made louder.
     Raises AudioError when there is no sound, or less than 160 ms, or more than ten hours of it.
     """
-    count = 0
     try:
-        with media.open("rb") as source, samples.open("wb") as target:
-            if _is_multipart_form(source):
-                raise AudioError(_no_audio(media))
-            for block in _blocks(source):
-                target.write(block.astype("<i2", copy=False).tobytes())
-                count += block.size
-                if count > LONGEST_S * SAMPLE_RATE:
-                    msg = "Audio duration is too long."
-                    raise AudioError(msg)
+        sound = _write(media, samples, multichannel=multichannel)
+        if sound.count < SHORTEST_MS * SAMPLE_RATE // 1000:
+            raise AudioError("Audio duration is too short." if sound.count else _no_audio(media))
+        if _NOTHING < sound.loudest < _QUIET:
+            gain = min(_LIFTED_TO / sound.loudest, _LARGEST_GAIN)
+            sound = _write(media, samples, multichannel=multichannel, gain=gain)
     except (av.FFmpegError, ValueError) as error:
         raise AudioError(_no_audio(media)) from error
-    if count == 0:
-        raise AudioError(_no_audio(media))
-    if count < SHORTEST_MS * SAMPLE_RATE // 1000:
-        msg = "Audio duration is too short."
-        raise AudioError(msg)
-    return count
+    return sound
+
+
+def _write(media: Path, samples: Path, *, multichannel: bool, gain: float = 1.0) -> Sound:
+    sound = Sound()
+    with media.open("rb") as source, ExitStack() as opened:
+        if _is_multipart_form(source):
+            return sound
+        targets: list[IO[bytes]] = []
+        for block in _seconds(_blocks(source, sound)):
+            tracks = block if multichannel else _mix(block)[np.newaxis]
+            if not targets:
+                sound.files = (
+                    [samples.with_name(f"{samples.name}.{number + 1}") for number in range(len(tracks))]
+                    if multichannel
+                    else [samples]
+                )
+                targets = [opened.enter_context(path.open("wb")) for path in sound.files]
+            sound.count += block.shape[1]
+            if sound.count > LONGEST_S * SAMPLE_RATE:
+                msg = "Audio duration is too long."
+                raise AudioError(msg)
+            sound.loudest = max(sound.loudest, float(tracks.std(axis=1).max()))
+            for target, track in zip(targets, _whole_numbers(tracks, gain), strict=True):
+                target.write(track.tobytes())
+    return sound
+
+
+def _whole_numbers(tracks: _Block, gain: float) -> NDArray[np.int16]:
+    scaled = np.rint(tracks * np.float32(gain * 32_768))
+    return np.clip(scaled, -32_768, 32_767).astype("<i2")
+
+
+def _mix(block: _Block) -> _Block:
+    """Return one channel: the mean of all, or the loudest where they cancel each other.
+
+    Channels of opposite phase, as from a cable wired wrongly, would leave silence.
+    """
+    mixed: _Block = block.mean(axis=0)
+    if len(block) == 1:
+        return mixed
+    powers = np.square(block).mean(axis=1)
+    if float(np.square(mixed).mean()) < _CANCELLED * float(powers.sum()) / len(block) ** 2:
+        loudest: _Block = block[int(powers.argmax())]
+        return loudest
+    return mixed
+
+
+def _seconds(blocks: Iterator[_Block]) -> Iterator[_Block]:
+    """Regroup blocks to one second each, the last one shorter; all with the channels of the first."""
+    held: list[_Block] = []
+    size = 0
+    channels = 0
+    for found in blocks:
+        channels = channels or len(found)
+        block = _with_channels(found, channels)
+        while size + block.shape[1] >= SAMPLE_RATE:
+            cut = SAMPLE_RATE - size
+            yield np.concatenate([*held, block[:, :cut]], axis=1)
+            held, size, block = [], 0, block[:, cut:]
+        held.append(block)
+        size += block.shape[1]
+    if size:
+        yield np.concatenate(held, axis=1)
+
+
+def _with_channels(block: _Block, channels: int) -> _Block:
+    if len(block) == channels:
+        return block
+    if len(block) == 1:
+        return np.repeat(block, channels, axis=0)
+    if channels == 1:
+        return _mix(block)[np.newaxis]
+    missing = np.zeros((max(0, channels - len(block)), block.shape[1]), np.float32)
+    return np.concatenate([block[:channels], missing])
 
 
 def read_samples(path: Path, start: int = 0, stop: int | None = None) -> NDArray[np.int16]:
@@ -126,20 +227,24 @@ def _is_multipart_form(source: IO[bytes]) -> bool:
     return head.startswith(b"--") and b"content-disposition: form-data" in head.lower()
 
 
-def _blocks(source: IO[bytes]) -> Iterator[NDArray[np.int16]]:
+def _blocks(source: IO[bytes], sound: Sound) -> Iterator[_Block]:
     with av.open(source, mode="r", options=_NO_OTHER_FILES) as container:
-        if not container.streams.audio:
+        stream = container.streams.best("audio")
+        if not isinstance(stream, av.AudioStream):
             return
-        stream = container.streams.audio[0]
         resampler: av.AudioResampler | None = None
         form: tuple[str, str, int] | None = None
-        for frame in _frames(container, stream):
+        for frame in _frames(container, stream, sound):
+            if not _LOWEST_RATE <= frame.sample_rate <= _HIGHEST_RATE:
+                msg = f"a sample rate of {frame.sample_rate} Hz"
+                raise ValueError(msg)
             frame.pts = None
             now = (frame.format.name, frame.layout.name, frame.sample_rate)
             if now != form:  # a stream may change its rate or channels half-way; a resampler cannot
                 yield from _resampled(resampler, None)
-                resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
+                resampler = av.AudioResampler(format="flt", layout=frame.layout, rate=SAMPLE_RATE)
                 form = now
+                sound.sample_rate = sound.sample_rate or frame.sample_rate
             yield from _resampled(resampler, frame)
         yield from _resampled(resampler, None)
 
@@ -147,6 +252,7 @@ def _blocks(source: IO[bytes]) -> Iterator[NDArray[np.int16]]:
 def _frames(
     container: "av.container.InputContainer",
     stream: "av.AudioStream",
+    sound: Sound,
 ) -> Iterator["av.AudioFrame"]:
     packets = container.demux(stream)
     while True:
@@ -157,14 +263,15 @@ def _frames(
         try:
             yield from packet.decode()
         except av.FFmpegError:
-            continue
+            sound.lost += 1
 
 
 def _resampled(
     resampler: "av.AudioResampler | None",
     frame: "av.AudioFrame | None",
-) -> Iterator[NDArray[np.int16]]:
+) -> Iterator[_Block]:
     if resampler is None:
         return
     for block in resampler.resample(frame):
-        yield block.to_ndarray().reshape(-1).astype(np.int16, copy=False)
+        # Interleaved: PyAV loses count of the planes of many channels.
+        yield block.to_ndarray().reshape(-1, block.layout.nb_channels).T.astype(np.float32, copy=False)

@@ -8,7 +8,7 @@ import re
 import shutil
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,18 @@ from local.engine.fault_script import ANSWERED_EARLY, COMPLETED_EARLY
 from local.engine.faults import Faults, ScriptedError
 from local.engine.made_up import spoken, text_of
 from local.engine.parameters import DEFAULT_SPEECH_MODELS
-from local.engine.recogniser import write_out
+from local.engine.prepared import Prepared, Span
+from local.engine.progress import Progress
 from local.engine.transcripts import Transcripts
 from local.engine.workers import WorkerError, Workers
+from local.engine.written import mean_confidence, turns, write_out
 
 _LOG = logging.getLogger(__name__)
+_NO_SPEECH = "language_detection cannot be performed on files with no spoken audio."
 SERVER_ERROR = "Server error, developers have been alerted"
 _LARGEST_DOWNLOAD = 5 * 1000**3
+_TOO_LARGE = "the file is larger than 5 GB"
+_SILENCE_S = 60.0
 _CHUNK = 256 * 1024
 _UPLOAD_PATH = re.compile(r"/upload/[0-9a-f]{8}/[0-9a-f-]{36}")
 _LONGEST_SWEEP_INTERVAL_S = 3600.0
@@ -54,6 +59,10 @@ class Limits:
 
 class DownloadError(Exception):
     """The audio_url gave no file."""
+
+
+class _RefusedError(Exception):
+    """Why a download was not taken, for the log."""
 
 
 class Jobs:
@@ -272,20 +281,34 @@ class Jobs:
     async def _transcribe(self, transcript: dict[str, Any], scratch: Path) -> dict[str, Any]:
         media = await self._fetch(transcript["audio_url"], scratch / "media")
         samples = str(scratch / "samples")
-        prepared = await self._workers.run(
-            "prepare",
-            str(media),
-            samples,
-            transcript["audio_start_from"],
-            transcript["audio_end_at"],
+        prepared = Prepared(
+            **await self._workers.run(
+                "prepare_channels" if transcript["multichannel"] else "prepare",
+                str(media),
+                samples,
+                transcript["audio_start_from"],
+                transcript["audio_end_at"],
+            ),
         )
-        utterances = await self._recognise(samples, prepared["segments"])
-        words = write_out(
-            utterances,
-            punctuate=transcript["punctuate"],
-            format_text=transcript["format_text"],
-        )
-        confidences = [float(word["confidence"] or 0) for word in words]
+        prepared.check_speech(transcript["speech_threshold"])
+        tracks = prepared.channels or [(samples, prepared.segments)]
+        written = [
+            write_out(
+                heard,
+                punctuate=transcript["punctuate"],
+                format_text=transcript["format_text"],
+                disfluencies=transcript["disfluencies"],
+                filter_profanity=transcript["filter_profanity"],
+                custom_spelling=transcript["custom_spelling"] or (),
+                keyterms=transcript["keyterms_prompt"],
+            )
+            for heard in await self._recognise(transcript, prepared.count, tracks)
+        ]
+        utterances = turns(written) if transcript["multichannel"] else None
+        words = written[0] if utterances is None else [word for one in utterances for word in one["words"]]
+        if transcript["language_detection"] and not words:
+            raise AudioError(_NO_SPEECH)
+        confidence = mean_confidence(words)
         highlights = None
         if transcript["auto_highlights"]:
             try:
@@ -293,27 +316,51 @@ class Jobs:
             except WorkerError:  # as the API has it: the transcript is still good without them
                 _LOG.exception("no key phrases for %s", transcript["id"])
                 highlights = {"status": "unavailable", "results": []}
+        warnings = [{"message": message} for message in prepared.warnings(words, confidence)]
         return {
             "text": " ".join(str(word["text"]) for word in words),
             "words": words,
-            "confidence": round(sum(confidences) / len(confidences), 5) if confidences else 0.0,
-            "audio_duration": math.ceil(prepared["count"] / SAMPLE_RATE),
+            "utterances": utterances,
+            "confidence": confidence,
+            "audio_duration": math.ceil(prepared.count / SAMPLE_RATE),
             "auto_highlights_result": highlights,
             "speech_model_used": (transcript["speech_models"] or DEFAULT_SPEECH_MODELS)[0],
+            **({"audio_channels": len(tracks)} if transcript["multichannel"] else {}),
+            **({"metadata": {"warnings": warnings}} if warnings else {}),
         }
 
-    async def _recognise(self, samples: str, segments: list[list[Any]]) -> list[tuple[list[Any], bool]]:
+    async def _recognise(
+        self,
+        transcript: dict[str, Any],
+        count: int,
+        tracks: Sequence[tuple[str, Sequence[Span]]],
+    ) -> list[list[tuple[list[Any], bool]]]:
+        """Return, for each track, the words of its segments and whether a pause follows them."""
         # No more at once than there are workers: the next job's segments get their turn in between.
-        turns = asyncio.Semaphore(self._workers.count)
+        at_once = asyncio.Semaphore(self._workers.count)
+        terms = [transcript["keyterms_prompt"]] if transcript["keyterms_prompt"] else []
+        progress = Progress(
+            transcript["id"],
+            count / SAMPLE_RATE,
+            self._workers.count,
+            sum(stop - start for _, segments in tracks for start, stop, _ in segments),
+        )
 
-        async def one(start: int, stop: int) -> list[Any]:
-            async with turns:
-                words: list[Any] = await self._workers.run("recognise", samples, start, stop)
-                return words
+        async def one(samples: str, start: int, stop: int) -> list[Any]:
+            async with at_once:
+                words: list[Any] = await self._workers.run("recognise", samples, start, stop, *terms)
+            progress.add(stop - start)
+            return words
 
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(start, stop)) for start, stop, _ in segments]
-        return [(task.result(), pause) for task, (_, _, pause) in zip(tasks, segments, strict=True)]
+            tasks = [
+                [group.create_task(one(samples, start, stop)) for start, stop, _ in segments]
+                for samples, segments in tracks
+            ]
+        return [
+            [(task.result(), pause) for task, (_, _, pause) in zip(of_track, segments, strict=True)]
+            for of_track, (_, segments) in zip(tasks, tracks, strict=True)
+        ]
 
     async def _fetch(self, url: str, target: Path) -> Path:
         """Return the file behind an audio_url: an upload as it lies here, else downloaded to `target`."""
@@ -325,21 +372,30 @@ class Jobs:
         )
         if self._session is None or self.is_upload_url(url):
             raise DownloadError(problem)
-        timeout = aiohttp.ClientTimeout(total=self._limits.download_s, sock_connect=30)
         try:
-            async with self._session.get(net.as_written(url), timeout=timeout) as answer:
-                if answer.status not in webhook.SUCCESS:
-                    raise DownloadError(problem)
-                size = 0
-                with target.open("wb") as file:
-                    async for chunk in answer.content.iter_chunked(_CHUNK):
-                        size += len(chunk)
-                        if size > _LARGEST_DOWNLOAD:
-                            raise DownloadError(problem)
-                        file.write(chunk)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            await self._download(self._session, url, target)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, _RefusedError) as error:
+            # Neither the query nor an error's text, which may hold it: signatures are nobody's business.
+            reason = error if isinstance(error, _RefusedError) else type(error).__name__
+            _LOG.warning("no download from %s: %s", net.as_written(url).with_query(None).with_user(None), reason)
             raise DownloadError(problem) from error
         return target
+
+    async def _download(self, session: aiohttp.ClientSession, url: str, target: Path) -> None:
+        timeout = aiohttp.ClientTimeout(total=self._limits.download_s, sock_connect=30, sock_read=_SILENCE_S)
+        async with session.get(net.as_written(url), timeout=timeout) as answer:
+            if answer.status not in webhook.SUCCESS:
+                msg = f"the server answered {answer.status}"
+                raise _RefusedError(msg)
+            if (answer.content_length or 0) > _LARGEST_DOWNLOAD:
+                raise _RefusedError(_TOO_LARGE)
+            size = 0
+            with target.open("wb") as file:
+                async for chunk in answer.content.iter_chunked(_CHUNK):
+                    size += len(chunk)
+                    if size > _LARGEST_DOWNLOAD:
+                        raise _RefusedError(_TOO_LARGE)
+                    file.write(chunk)
 
     def _end(self, transcript_id: str, **changes: Any) -> None:
         with self._transcripts.transaction():

@@ -1,7 +1,9 @@
 """The words of a transcript -> its `auto_highlights_result`.
 
-TextRank over noun phrases, as AssemblyAI's Key Phrases behave: PageRank over the content words, a phrase
-scored by the ranks of its words. The same words always give the same result.
+AssemblyAI's Key Phrases behave like TextRank over noun phrases, as the first and second version of pytextrank
+had it: the content words of a text vote for those within three words of them (PageRank), and a phrase is scored
+by the ranks of its words and by how many words without a rank it holds. So does this. The same words always
+give the same result.
 
 `python -m local.engine.key_phrases FILE` prints the result for a file with `{"words": [{"text", "start",
 "end"}, ...]}`, or with that list alone.
@@ -11,20 +13,24 @@ import argparse
 import functools
 import json
 import math
+import re
 import sys
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import snowballstemmer
+import simplemma
 
 from local.engine.tagger import tag
 
 MOST_RESULTS = 15
+LONGEST_PHRASE = 6
+RANKS = (0.02, 0.16)  # all that was ever seen from the real model, on texts of 25 to 11,000 words
+
 _DAMPING = 0.85
 _SETTLED = 1e-9
 _REACH = 3
@@ -35,62 +41,57 @@ _STRAIGHT = str.maketrans("\u2018\u2019\u02bc\u201c\u201d", "'''\"\"")
 _SENTENCE_ENDS = frozenset(".?!\u2026")
 _TITLES = frozenset(("mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "vs"))
 _CLITICS = ("n't", "'s", "'re", "'ve", "'ll", "'d", "'m")
+_JOINT = re.compile(r"(?<=[^\W\d_])([-\u2013/])(?=[^\W\d_])")
+_MARK = re.compile(r"\.+|.", re.DOTALL)
 
-_NOUN, _ADJECTIVE, _PARTICIPLE, _VERB, _DETERMINER, _OTHER, _BREAK = "NAPVDO-"
-_KEPT = frozenset((_NOUN, _ADJECTIVE, _PARTICIPLE, _VERB))
-_LETTERS = (
-    dict.fromkeys(("NN", "NNS", "NNP", "NNPS"), _NOUN)
-    | dict.fromkeys(("JJ", "JJR", "JJS"), _ADJECTIVE)
-    | dict.fromkeys(("VBG", "VBN"), _PARTICIPLE)
-    | dict.fromkeys(("VB", "VBD", "VBP", "VBZ"), _VERB)
-    | dict.fromkeys(("DT", "PDT", "PRP$", "WDT", "WP$", "CD"), _DETERMINER)
-    | dict.fromkeys(("UH", ".", ",", ":", "``", "''", "-LRB-", "-RRB-", "-LSB-", "-RSB-", "NFP", "HYPH"), _BREAK)
+_NOUN, _PROPER_NOUN, _ADJECTIVE, _VERB, _OTHER = "NPJVX"
+_RANKED = frozenset((_NOUN, _PROPER_NOUN, _ADJECTIVE, _VERB))
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+# No phrase begins with one of these, whatever the tagger makes of them.
+_DETERMINERS = _set(
+    "the a an my your his her its our their this that these those whose which what some any each every either "
+    "neither no another all both half",
 )
-
-
-def _closed(letter: str, words: str) -> dict[str, str]:
-    return dict.fromkeys(words.split(), letter)
-
-
-# Words of closed classes, whatever the tagger makes of them.
-_FIXED = (
-    _closed(
-        _DETERMINER,
-        "the a an my your his her its our their this that these those whose some any each every no another",
-    )
-    | _closed(
-        _OTHER,
-        "i you he she it we they me him us them myself yourself himself herself itself ourselves themselves "
-        "who what which anything something nothing everything anyone someone everyone anybody somebody "
-        "nobody everybody",
-    )
-    | _closed(
-        _BREAK,
-        "um uh uhm umm er erm ah oh hm hmm mm mhm yeah yes yep yup nope ok okay hey hi hello wow huh well "
-        "bye goodbye please",
-    )
+# These part phrases as punctuation does.
+_FILLERS = _set(
+    "um uh uhm umm er erm ah oh hm hmm mm mhm yeah yes yep yup nope ok okay hey hi hello wow huh bye goodbye please",
 )
 
 
 @dataclass(frozen=True)
 class _Token:
-    """A word without the punctuation around it; `parted` says whether punctuation follows."""
+    """A word, and the punctuation before and after it; `parted` says whether something parts it from the next."""
 
     text: str
     key: str
     word: int
+    before: str
+    after: str
     parted: bool
     ends_sentence: bool
 
 
 @dataclass(frozen=True)
 class _Piece:
-    """What the tagger sees: a token, the two parts of one with a clitic, or a break (`token` is None)."""
+    """What the tagger sees: a token, a part of one with a clitic or hyphen, or punctuation (`token` is None)."""
 
     text: str
     token: int | None
-    whole: bool = True
-    clitic: bool = False
+    first: bool = True
+    last: bool = True
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A noun phrase where it is said: its tokens, and its place with determiners and all among the pieces."""
+
+    tokens: range
+    pieces: range
 
 
 def find_key_phrases(words: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -102,25 +103,23 @@ def find_key_phrases(words: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     words = [_completed(word) for word in words]
     tokens = _tokens(words)
     runs = _runs(tokens, words)
-    letters = [_tag(run, tokens) for run in runs]
-    ranks = _page_rank(runs, letters, tokens)
-    best: dict[tuple[str, ...], tuple[float, int]] = {}
-    for run, tagged in zip(runs, letters, strict=True):
-        for first, size, determiners in _candidates(run, tagged):
-            span = range(first, first + size)
-            total = sum(ranks.get(_node(tokens, run[i], tagged[i]), 0.0) for i in span)
-            score = math.sqrt(total / (size + determiners)) * size / (size + 2 * determiners + 1)
-            positions = [run[i].token or 0 for i in span]
-            key = tuple(tokens[position].key for position in positions)
-            known = best.get(key)
-            best[key] = (max(score, known[0]), known[1]) if known else (score, positions[0])
-    chosen = sorted(best.items(), key=lambda item: (-item[1][0], item[1][1]))[:MOST_RESULTS]
+    labels = [_labels(run, tokens) for run in runs]
+    nodes = [_nodes(run, tagged) for run, tagged in zip(runs, labels, strict=True)]
+    ranks = _page_rank(nodes)
+    best: dict[tuple[str, ...], tuple[float, range]] = {}
+    for run, tagged, named in zip(runs, labels, nodes, strict=True):
+        for candidate in _candidates(run, tagged, tokens):
+            key = tuple(tokens[position].key for position in candidate.tokens)
+            score = _score([None if (node := named[i]) is None else ranks[node] for i in candidate.pieces])
+            known_score, first = best.get(key, (0.0, candidate.tokens))
+            best[key] = (max(score, known_score), first)
+    chosen = sorted(best.items(), key=lambda item: (-item[1][0], item[1][1].start))[:MOST_RESULTS]
     times = _occurrences([key for key, _ in chosen], tokens, words)
     results = [
         {
             "count": len(times[key]),
-            "rank": round(score, 2),
-            "text": " ".join(token.text for token in tokens[first : first + len(key)]),
+            "rank": round(min(max(score, RANKS[0]), RANKS[1]), 2),
+            "text": " ".join(tokens[position].text for position in first),
             "timestamps": times[key],
         }
         for key, (score, first) in chosen
@@ -139,19 +138,22 @@ def _completed(word: Mapping[str, Any]) -> dict[str, Any]:
 
 def _tokens(words: Sequence[Mapping[str, Any]]) -> list[_Token]:
     tokens: list[_Token] = []
+    loose = ""  # punctuation that stands alone before the next word
     for index, word in enumerate(words):
         for part in word["text"].split():
-            lead, core, tail = _strip(part)
-            if tokens and (lead or not core):  # punctuation before this word parts it from the one before
-                last = tokens[-1]
-                ends = last.ends_sentence or (not core and not _SENTENCE_ENDS.isdisjoint(part))
-                tokens[-1] = _Token(last.text, last.key, last.word, parted=True, ends_sentence=ends)
-            if core:
-                key = _fold(core)
-                ends = not _SENTENCE_ENDS.isdisjoint(tail) and not (
-                    tail == "." and (key in _TITLES or (len(core) == 1 and core.isupper() and core != "I"))
-                )
-                tokens.append(_Token(core, key, index, parted=bool(tail), ends_sentence=ends))
+            before, core, after = _strip(part)
+            if not core:
+                loose += before
+                continue
+            if tokens and (loose or before):
+                ends = tokens[-1].ends_sentence or not _SENTENCE_ENDS.isdisjoint(loose)
+                tokens[-1] = replace(tokens[-1], parted=True, ends_sentence=ends)
+            key = _fold(core)
+            ends = not _SENTENCE_ENDS.isdisjoint(after) and not (
+                after == "." and (key in _TITLES or (len(core) == 1 and core.isupper() and core != "I"))
+            )
+            tokens.append(_Token(core, key, index, loose + before, after, parted=bool(after), ends_sentence=ends))
+            loose = ""
     return tokens
 
 
@@ -175,8 +177,6 @@ def _runs(tokens: Sequence[_Token], words: Sequence[Mapping[str, Any]]) -> list[
     run: list[_Piece] = []
     for index, token in enumerate(tokens):
         run.extend(_pieces(index, token))
-        if token.parted:
-            run.append(_Piece("." if token.ends_sentence else ",", None))
         following = tokens[index + 1] if index + 1 < len(tokens) else None
         if (
             following is None
@@ -190,112 +190,114 @@ def _runs(tokens: Sequence[_Token], words: Sequence[Mapping[str, Any]]) -> list[
     return runs
 
 
-def _pieces(index: int, token: _Token) -> Iterable[_Piece]:
-    straight = token.text.translate(_STRAIGHT)
-    for clitic in _CLITICS:
-        if token.key.endswith(clitic) and len(straight) > len(clitic):
-            return (
-                _Piece(straight[: -len(clitic)], index, whole=False),
-                _Piece(straight[-len(clitic) :], index, whole=False, clitic=True),
-            )
-    return (_Piece(straight, index),)
+def _pieces(index: int, token: _Token) -> Iterator[_Piece]:
+    yield from _marks(token.before)
+    parts = _parts(token.text)
+    for number, part in enumerate(parts):
+        yield _Piece(part, index, first=number == 0, last=number == len(parts) - 1)
+    yield from _marks(token.after)
 
 
-def _tag(run: Sequence[_Piece], tokens: Sequence[_Token]) -> list[str]:
-    """One letter per piece of a run."""
-    tags = tag([piece.text for piece in run])
-    letters = []
-    for piece, name in zip(run, tags, strict=True):
-        if piece.token is None:
-            letters.append(_BREAK)
-        elif piece.clitic:
-            letters.append(_OTHER)
-        elif piece.whole and tokens[piece.token].key in _FIXED:
-            letters.append(_FIXED[tokens[piece.token].key])
-        elif not any(character.isalpha() for character in piece.text):
-            letters.append(_DETERMINER)  # a number, whatever stands around it
-        else:
-            letters.append(_LETTERS.get(name, _OTHER))
-    return letters
-
-
-def _candidates(run: Sequence[_Piece], letters: Sequence[str]) -> Iterable[tuple[int, int, int]]:
-    """Noun phrases of a run: where each begins, its size in pieces, and the determiners right before it."""
-    index = 0
-    while index < len(run):
-        if letters[index] not in (_ADJECTIVE, _NOUN):
-            index += 1
-            continue
-        first = index
-        while (
-            index < len(run)
-            and run[index].whole
-            and (
-                letters[index] in (_ADJECTIVE, _NOUN)
-                # "wide ranging consequences"; never as the first word, which would be a deed: "using an API"
-                or (letters[index] == _PARTICIPLE and letters[index - 1] == _ADJECTIVE)
-            )
-        ):
-            index += 1
-        if index < len(run) and letters[index] in (_ADJECTIVE, _NOUN):
-            # The phrase would end within a word ("the old customer's"): as it stands it is never said.
-            index += 1
-            continue
-        stop = index
-        while stop > first and letters[stop - 1] != _NOUN:
-            stop -= 1
-        if stop > first:
-            before = first
-            while before > 0 and letters[before - 1] == _DETERMINER:
-                before -= 1
-            yield first, stop - first, first - before
-
-
-def _node(tokens: Sequence[_Token], piece: _Piece, letter: str) -> tuple[str, str]:
-    text = tokens[piece.token].key if piece.whole and piece.token is not None else _fold(piece.text)
-    return _stem(text), letter
+def _marks(punctuation: str) -> Iterator[_Piece]:
+    for mark in _MARK.findall(punctuation.translate(_STRAIGHT)):
+        yield _Piece(mark, None)
 
 
 @functools.lru_cache(maxsize=50_000)
-def _stem(text: str) -> str:
-    stem: str = _stemmer().stemWord(text)
-    return stem
+def _parts(text: str) -> tuple[str, ...]:
+    """A word and its clitic, and the parts of a word with hyphens: "well-known's" is four."""
+    straight = text.translate(_STRAIGHT)
+    lower = straight.lower()
+    clitic = next((one for one in _CLITICS if lower.endswith(one) and len(lower) > len(one)), "")
+    stem = straight[: len(straight) - len(clitic)]
+    return (*_JOINT.split(stem), *([straight[len(stem) :]] if clitic else []))
 
 
-@functools.cache
-def _stemmer() -> Any:
-    return snowballstemmer.stemmer("english")
+def _labels(run: Sequence[_Piece], tokens: Sequence[_Token]) -> list[str]:
+    """Label the pieces of a run as `tag` does; numbers and marks are no words, fillers stand in no phrase."""
+    labels = tag([piece.text for piece in run])
+    for index, piece in enumerate(run):
+        if piece.token is not None and tokens[piece.token].key in _FILLERS:
+            labels[index] = f"{_OTHER}O"
+        elif not any(character.isalpha() for character in piece.text):
+            labels[index] = _OTHER + labels[index][1]
+    return labels
 
 
-def _page_rank(
-    runs: Sequence[Sequence[_Piece]],
-    letters: Sequence[Sequence[str]],
-    tokens: Sequence[_Token],
-) -> dict[tuple[str, str], float]:
-    """Rank the content words: neighbours, at most three kept words apart in a run, vote for each other."""
-    nodes: dict[tuple[str, str], int] = {}
-    weights: defaultdict[tuple[int, int], float] = defaultdict(float)
-    for run, tagged in zip(runs, letters, strict=True):
-        kept = [
-            nodes.setdefault(_node(tokens, piece, letter), len(nodes))
-            for piece, letter in zip(run, tagged, strict=True)
-            if letter in _KEPT
-        ]
-        for index, node in enumerate(kept):
-            for other in kept[index + 1 : index + 1 + _REACH]:
-                if node != other:
-                    weights[min(node, other), max(node, other)] += 1.0
-    count = len(nodes)
-    if count == 0:
-        return {}
-    pairs = np.array(list(weights), dtype=np.int64).reshape(-1, 2)
-    weight = np.array(list(weights.values()), dtype=np.float64)
-    source = np.concatenate((pairs[:, 0], pairs[:, 1]))
-    target = np.concatenate((pairs[:, 1], pairs[:, 0]))
-    weight = np.concatenate((weight, weight))
-    degree = np.bincount(source, weight, count)
-    alone = degree == 0
-    share = weight / degree[source]
+def _candidates(run: Sequence[_Piece], labels: Sequence[str], tokens: Sequence[_Token]) -> Iterator[_Candidate]:
+    """Noun phrases of a run that may be results: whole words of it, without determiners and numbers before."""
+    for span in _spans(labels):
+        first, stop = span.start, span.stop
+        while first < stop and (labels[first][0] not in _RANKED or run[first].text.lower() in _DETERMINERS):
+            first += 1
+        while stop > first and labels[stop - 1][0] not in _RANKED:
+            stop -= 1
+        if first == stop or not run[stop - 1].last:  # as it stands it is never said: "customer" in "customer's"
+            continue
+        said = [piece.token for piece in run[first:stop] if piece.token is not None]
+        within = range(said[0], said[-1] + 1)
+        if len(within) <= LONGEST_PHRASE and not any(tokens[position].parted for position in within[:-1]):
+            yield _Candidate(within, span)
+
+
+def _spans(labels: Sequence[str]) -> Iterator[range]:
+    start: int | None = None
+    for index, label in enumerate((*labels, f"{_OTHER}O")):
+        inside = start is not None and label[1] == "I"
+        if start is not None and not inside:
+            yield range(start, index)
+        if not inside:
+            start = None if label[1] == "O" else index
+
+
+def _score(ranks: Sequence[float | None]) -> float:
+    """Score a noun phrase by the ranks of its pieces, None for those that have none, such as determiners."""
+    size = len(ranks) + 1
+    unranked = ranks.count(None)
+    total = sum(rank for rank in ranks if rank is not None)
+    return math.sqrt(total / (size + unranked)) * size / (size + 2 * unranked + 1)
+
+
+type _Node = tuple[str, str]
+
+
+def _nodes(run: Sequence[_Piece], labels: Sequence[str]) -> list[_Node | None]:
+    """The word behind each piece of a run, in all its forms; None for a piece that gets no rank."""
+    return [
+        (piece.text if label[0] == _PROPER_NOUN else _lemma(piece.text.lower()), label[0])
+        if label[0] in _RANKED
+        else None
+        for piece, label in zip(run, labels, strict=True)
+    ]
+
+
+@functools.lru_cache(maxsize=50_000)
+def _lemma(text: str) -> str:
+    return simplemma.lemmatize(text, lang="en")
+
+
+def _page_rank(runs: Sequence[Sequence[_Node | None]]) -> dict[_Node, float]:
+    """Rank the words: those at most three pieces apart in a run vote for each other."""
+    numbers: dict[_Node, int] = {}
+    votes: defaultdict[tuple[int, int], float] = defaultdict(float)
+    for run in runs:
+        placed = [(place, numbers.setdefault(node, len(numbers))) for place, node in enumerate(run) if node]
+        for index, (place, node) in enumerate(placed):
+            for other_place, other in placed[index + 1 : index + 1 + _REACH]:
+                if other_place - place <= _REACH:
+                    votes[min(node, other), max(node, other)] += 1.0
+    count = len(numbers)
+    if not votes:
+        return dict.fromkeys(numbers, 1 / max(count, 1))
+    pairs = np.array(list(votes), dtype=np.int64)
+    weight = np.array(list(votes.values()), dtype=np.float64)
+    mutual = pairs[:, 0] != pairs[:, 1]  # a word that stands by itself again votes for itself, once
+    source = np.concatenate((pairs[:, 0], pairs[mutual, 1]))
+    target = np.concatenate((pairs[:, 1], pairs[mutual, 0]))
+    weight = np.concatenate((weight, weight[mutual]))
+    given = np.bincount(source, weight, count)
+    alone = given == 0
+    share = weight / given[source]
     rank = np.full(count, 1.0 / count)
     for _ in range(100):
         passed = np.bincount(target, rank[source] * share, count) + rank[alone].sum() / count
@@ -304,7 +306,7 @@ def _page_rank(
         rank = following
         if settled:
             break
-    return {node: float(rank[index]) for node, index in nodes.items()}
+    return {node: float(rank[number]) for node, number in numbers.items()}
 
 
 def _occurrences(

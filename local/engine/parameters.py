@@ -151,7 +151,7 @@ def blanked(transcript: Mapping[str, Any]) -> dict[str, Any]:
         "webhook_auth": False,
         "webhook_auth_header_name": None,
         "webhook_status_code": transcript.get("webhook_status_code"),
-        **dict.fromkeys(("custom_spelling", "prompt", "redact_static_entities", "speech_understanding")),
+        **dict.fromkeys(("custom_spelling", "metadata", "prompt", "redact_static_entities", "speech_understanding")),
         "is_deleted": True,
         "keyterms_prompt": [],
         "topics": [],

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -101,6 +102,7 @@ def test_49_the_sweep_finds_what_nobody_told_us_about(system: System, stack: Sta
             "attempt": 1,
             "day": "2026-01-01",
             "created_at": "2026-01-01T00:00:00.000Z",
+            "submitted_at": datetime.now(UTC).isoformat(),
             "transcript_id": transcript["id"],
             "open_shard": "2",
             "due_at": 1,
@@ -125,7 +127,7 @@ def test_49_the_sweep_finds_what_nobody_told_us_about(system: System, stack: Sta
     assert_complete(stack, wait_for(swept, "the sweep to complete the recording"))
 
 
-def test_33_a_wrong_api_key_says_so_keeps_the_message_and_heals_without_a_new_upload(system: System) -> None:
+def test_33_a_wrong_api_key_says_so_stops_the_line_and_heals_by_itself(system: System) -> None:
     if system.wrong_key is None:
         pytest.skip("needs a stack with a wrong key")
     stack = Stack.named(system.wrong_key)
@@ -137,7 +139,6 @@ def test_33_a_wrong_api_key_says_so_keeps_the_message_and_heals_without_a_new_up
 
     row = wait_for(waiting, "a queued row")
     assert "refuses the API key (401)" in str(row["reason"])
-    assert not is_drained(stack.outputs["SubmitQueueUrl"])
     assert is_drained(stack.outputs["SubmitDeadLetterQueueUrl"])
     assert not paid_for(system, uploaded.key.split("/", maxsplit=1)[0])
 

@@ -209,11 +209,11 @@ def test_41_a_failed_transcript_is_retried_once_and_not_after_the_end(ledger: Le
     assert not ledger.retry(recording, "t4", "too late", clock())
 
 
-def test_extra_transcripts_are_counted_on_the_row(ledger: Ledger, tables: Tables) -> None:
+def test_an_extra_transcript_is_noted_once(ledger: Ledger, tables: Tables) -> None:
     submitted(ledger)
-    for _ in range(2):
-        ledger.count_extra_transcript(UPLOAD.recording_id)
-    assert raw(tables)["extra_transcripts"] == 2
+    for transcript_id in ("t2", "t2", "t3"):
+        ledger.note_extra_transcript(UPLOAD.recording_id, transcript_id)
+    assert raw(tables)["extra_transcripts"] == {"t2", "t3"}
 
 
 def test_many_rows_are_asked_for_together(ledger: Ledger, clock: Clock) -> None:

@@ -59,6 +59,20 @@ def test_42_a_place_that_comes_free_before_the_row_waits_is_not_lost() -> None:
     assert world.called() == [second]
 
 
+def test_42_who_is_called_and_has_nothing_to_submit_passes_the_call_on() -> None:
+    world = World(most=1)
+    first, second, third = (world.media.put(name) for name in "abc")
+    for upload in (first, second, third):
+        world.submit(upload)
+        world.clock.advance(1)
+    world.media.delete(second)
+    world.provider.end("t1")
+    world.deliver(finished(world, first))
+    assert world.called() == [second]
+    assert world.submit(second)[0] is Outcome.IGNORED
+    assert world.called() == [third]
+
+
 def test_42_a_call_that_is_lost_is_repeated_by_the_sweep() -> None:
     world = World(most=1)
     first, second = world.media.put("a.wav"), world.media.put("b.wav")
@@ -152,7 +166,7 @@ def test_24_a_burst_ends_completed_and_each_is_paid_once(seed: int) -> None:
 
 
 @pytest.mark.parametrize("refusal", [NEGATIVE_BALANCE, WRONG_KEY], ids=["32", "33"])
-def test_32_33_a_refused_account_stops_the_line_but_for_one_probe_a_minute(refusal: Exception) -> None:
+def test_32_33_a_refused_account_stops_the_line_but_for_a_probe_now_and_then(refusal: Exception) -> None:
     world = World()
     uploads = [world.media.put(name) for name in "abcd"]
     world.provider.refusals += [refusal, refusal]
@@ -160,9 +174,11 @@ def test_32_33_a_refused_account_stops_the_line_but_for_one_probe_a_minute(refus
     for upload in uploads[1:3]:
         assert world.submit(upload) == (Outcome.WAITING, str(refusal))
     assert len(world.provider.refusals) == 1  # the provider was asked once
+    assert world.submit_queue.delayed == [uploads[0].event()]  # and will be asked again by the same
     world.clock.advance(PROBE_SECONDS)
     assert world.submit(uploads[3])[0] is Outcome.WAITING  # the probe fails too
     assert not world.provider.refusals
+    assert world.submit_queue.delayed == [uploads[0].event(), uploads[3].event()]
     assert world.submit(uploads[0])[0] is Outcome.WAITING
     assert not world.events.told
     assert {world.row(upload)["status"] for upload in uploads} == {Status.QUEUED}
@@ -278,7 +294,7 @@ def test_40_a_transcript_that_came_too_late_is_deleted_and_counted() -> None:
     world.provider.during_create = another_attempt
     assert world.submit(upload)[0] is Outcome.EXTRA
     assert world.row(upload)["transcript_id"] == "t2"
-    assert world.row(upload)["extra_transcripts"] == 1
+    assert world.row(upload)["extra_transcripts"] == {"t1"}
     assert world.provider.deleted == ["t1"]
 
 
@@ -299,3 +315,20 @@ def test_40_a_late_transcript_is_left_to_the_attempt_that_may_adopt_it() -> None
     world.clock.advance(LEASE_SECONDS)
     assert world.submit(upload)[0] is Outcome.ADOPTED
     assert world.provider.paid == ["t1"]
+
+
+@pytest.mark.parametrize("dies_after", ["note extra", "delete"])
+def test_70_an_extra_transcript_is_counted_once_whenever_the_function_dies(dies_after: str) -> None:
+    world = World()
+    upload = world.media.put()
+    world.submit(upload)
+    world.provider.end("t1")
+    world.deliver(finished(world, upload))
+    world.provider.jobs["t2"] = {**world.provider.jobs["t1"], "id": "t2"}
+    second = Finished(upload.recording_id, 1, "t2")
+    world.journal.crash_after = dies_after
+    with pytest.raises(Crash):
+        world.deliver(second)
+    world.deliver(second, redelivered=True)
+    assert world.provider.deleted == ["t2"]
+    assert world.row(upload)["extra_transcripts"] == {"t2"}

@@ -71,7 +71,7 @@ def test_36_40_70_a_post_that_lands_after_the_list_was_read_is_an_extra_transcri
         outcomes.append(world.deliver(news[transcript_id])[0])
     assert outcomes == [Outcome.COMPLETED, Outcome.EXTRA]
     assert world.row(upload)["transcript_id"] == first
-    assert (world.provider.deleted, world.row(upload)["extra_transcripts"]) == ([other], 1)
+    assert (world.provider.deleted, world.row(upload)["extra_transcripts"]) == ([other], {other})
     assert len(world.told(HIGHLIGHTS_READY)) == 1
 
 

@@ -48,7 +48,9 @@ class Traffic:
             self.collect()
 
     def collect(self) -> None:
-        for upload in self.world.called():
+        delayed = [Upload.from_event(body) for body in self.world.submit_queue.delayed]
+        self.world.submit_queue.delayed.clear()
+        for upload in self.world.called() + delayed:
             assert upload == self.uploads[upload.recording_id]  # its own, of the row and of nothing else
             self.events.append(Message(upload))
         self.news += [Message(Finished.from_body(body)) for body in self.world.queue.sent]

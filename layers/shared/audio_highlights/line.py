@@ -5,8 +5,8 @@ recording takes a place before its transcript is asked for, and gives it back wh
 as a `queued` row, not as a message, which would use up its tries. Who gives back the last place calls the longest
 waiting one, by sending its upload to the submit queue again; the sweep calls those that were forgotten.
 
-Where the provider refuses the key or the account, the line stops: nobody gets a place but one probe a minute. The first
-one that succeeds lets the line go on.
+Where the provider refuses the key or the account, the line stops: nobody gets a place but a probe now and then. Who was
+refused comes again as the next one. The first that succeeds lets the line go on.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from audio_highlights.models import Entry, Flight, Recording, Status
 
-PROBE_SECONDS = 60
+PROBE_SECONDS = 30
 # How long a called recording has to come, before it is called again: as long as a message may be on its way.
 _TURN = timedelta(minutes=15)
 
@@ -41,7 +41,7 @@ class Rows(Protocol):
 class Queue(Protocol):
     """The submit queue; see storage.Queue."""
 
-    def send(self, body: Mapping[str, Any]) -> None: ...
+    def send(self, body: Mapping[str, Any], *, delay_seconds: int = 0) -> None: ...
 
 
 class Line:
@@ -68,9 +68,10 @@ class Line:
         if self._in_flight.leave(recording_id):
             self.call(1)
 
-    def stop(self, reason: str) -> None:
-        """Let nobody in, because the provider refuses everybody."""
+    def stop(self, recording: Recording, reason: str) -> None:
+        """Let nobody in, because the provider refuses everybody; this one, who found out, is the next probe."""
         self._in_flight.stop(reason, PROBE_SECONDS)
+        self._submit_queue.send(recording.upload.event(), delay_seconds=PROBE_SECONDS + 1)
 
     def call_for_room(self) -> int:
         """Call as many as there are places for. Returns how many."""

@@ -272,13 +272,13 @@ class Ledger:
             return False
         return True
 
-    def count_extra_transcript(self, recording_id: str) -> None:
-        """Note on the row that a second transcript of the recording was paid for, and deleted."""
+    def note_extra_transcript(self, recording_id: str, transcript_id: str) -> None:
+        """Note on the row that a second transcript of the recording was paid for; noting it again changes nothing."""
         self._client.update_item(
             TableName=self._recordings,
             Key=_to_item({"recording_id": recording_id}),
-            UpdateExpression="ADD extra_transcripts :one",
-            ExpressionAttributeValues=_to_item({":one": 1}),
+            UpdateExpression="ADD extra_transcripts :this",
+            ExpressionAttributeValues=_to_item({":this": {transcript_id}}),
         )
 
     def still_open(self, recording_ids: Collection[str]) -> set[str]:
@@ -719,9 +719,9 @@ class Queue:
         self._dead_letter_url = dead_letter_url
         self._client = boto3.client("sqs")
 
-    def send(self, body: Mapping[str, Any]) -> None:
-        """Send one JSON message."""
-        self._client.send_message(QueueUrl=self._url, MessageBody=json.dumps(body))
+    def send(self, body: Mapping[str, Any], *, delay_seconds: int = 0) -> None:
+        """Send one JSON message, to be received after so many seconds (at most 900)."""
+        self._client.send_message(QueueUrl=self._url, MessageBody=json.dumps(body), DelaySeconds=delay_seconds)
 
     def bury(self, text: str) -> None:
         """Put a received message's text into the dead-letter queue, where a person finds it."""

@@ -74,7 +74,7 @@ class Ledger(Protocol):
     ) -> bool: ...
     def look_again_at(self, recording: Recording, due_at: datetime) -> Recording | None: ...
     def retry(self, recording: Recording, transcript_id: str, reason: str, due_at: datetime) -> bool: ...
-    def count_extra_transcript(self, recording_id: str) -> None: ...
+    def note_extra_transcript(self, recording_id: str, transcript_id: str) -> None: ...
     def end(
         self,
         recording: Recording,
@@ -122,9 +122,9 @@ class Events(Protocol):
 
 
 class Queue(Protocol):
-    """The results queue; see storage.Queue."""
+    """A queue; see storage.Queue."""
 
-    def send(self, body: Mapping[str, Any]) -> None: ...
+    def send(self, body: Mapping[str, Any], *, delay_seconds: int = 0) -> None: ...
 
 
 type Place = tuple[str, str]
@@ -256,7 +256,7 @@ class Submitter:
             asked = self._asked(sighting.upload, recording)
             self._line.passed(entry)
         except ProviderAccountRefused as refusal:
-            self._line.stop(str(refusal))
+            self._line.stop(recording, str(refusal))
             return self._waiting(recording, str(refusal), unclear=unclear)
         except ProviderUnavailable as trouble:
             if not trouble.may_have_accepted:
@@ -267,6 +267,8 @@ class Submitter:
         except PermanentError as permanent:
             ended = self._ledger.end(recording, _end_of(permanent), str(permanent), of_this_attempt=True)
             self._line.leave(recording.recording_id)
+            if recording.attempt > 1:
+                self._line.call_for_room()  # it may have been called for a place that it does not take
             return self._told(recording, permanent) if ended else (Outcome.DUPLICATE, "another attempt has it")
         return asked
 
@@ -336,8 +338,8 @@ class Submitter:
         """
         there = self._ledger.get(recording.recording_id)
         if there and there.transcript_id and there.transcript_id != transcript_id:
+            self._ledger.note_extra_transcript(recording.recording_id, transcript_id)
             self._provider.delete(transcript_id)
-            self._ledger.count_extra_transcript(recording.recording_id)
             return Outcome.EXTRA, f"transcript {transcript_id} was deleted: {there.transcript_id} is the recording's"
         return outcome, f"transcript {transcript_id} is in work, and the row went on without us"
 
@@ -477,8 +479,8 @@ class Deliverer:
             return Outcome.DUPLICATE, f"already {recording.status}"
         self._check_belongs(recording, finished, transcript)
         if transcript.status == "completed":  # a failed one costs nothing
+            self._ledger.note_extra_transcript(recording.recording_id, finished.transcript_id)
             self._provider.delete(finished.transcript_id)
-            self._ledger.count_extra_transcript(recording.recording_id)
         return (
             Outcome.EXTRA,
             f"transcript {finished.transcript_id} is not the recording's: {recording.transcript_id} is",

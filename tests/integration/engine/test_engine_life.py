@@ -146,6 +146,7 @@ def test_a_recogniser_that_cannot_start_fails_the_job_not_the_server(
     engine = start_engine("--recogniser", "local.engine.recogniser:no_such_factory", "--workers", "1")
     assert engine.transcribe(refund)["error"] == "Server error, developers have been alerted"
     assert engine.call("GET", "/health").status_code == 200
+    assert "cannot start the recogniser local.engine.recogniser:no_such_factory" in engine.log.read_text()
 
 
 def test_another_recogniser_can_be_plugged_in(
@@ -153,7 +154,7 @@ def test_another_recogniser_can_be_plugged_in(
 ) -> None:  # fmt: skip
     (tmp_path / "parrot.py").write_text(
         "def make(clean):\n"
-        "    return lambda samples: [{'text': f'clean={clean}', 'start': 0, 'end': len(samples) // 16,\n"
+        "    return lambda samples, keyterms: [{'text': f'clean={clean}', 'start': 0, 'end': len(samples) // 16,\n"
         "                             'confidence': 1.0, 'speaker': None}]\n",
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))

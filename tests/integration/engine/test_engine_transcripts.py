@@ -10,7 +10,7 @@ import requests
 
 from tests.integration.engine.running_engine import KEY, ROOT, Engine, Web
 
-TEXT = "The internet outage started on monday. I want a refund for the internet outage."
+TEXT = "The internet outage started on Monday. I want a refund for the internet outage."
 NO_AUDIO = "Transcoding failed. File does not appear to contain audio. File type is "
 
 

@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from local.engine.audio import SAMPLE_RATE, decode, read_samples
-from local.engine.recogniser import Recogniser, Word, is_rude, pocketsphinx_recogniser, write_out
+from local.engine.pronunciation import phones
+from local.engine.recogniser import Recogniser, is_rude, pocketsphinx_recogniser
 from local.engine.segments import find_segments
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -89,36 +90,40 @@ def test_no_samples_no_words_and_the_next_is_fine(refund: NDArray[np.int16]) -> 
     assert len(recogniser()(refund)) == 14
 
 
-def word(text: str, start: int, end: int) -> Word:
-    return {"text": text, "start": start, "end": end, "confidence": 1.0, "speaker": None}
+def heard(samples: NDArray[np.int16], *keyterms: str) -> str:
+    return " ".join(str(word["text"]) for word in recogniser()(samples, keyterms))
 
 
-def text_of(words: list[Word]) -> str:
-    return " ".join(str(one["text"]) for one in words)
+@pytest.fixture(scope="module")
+def key_terms(tmp_path_factory: pytest.TempPathFactory) -> NDArray[np.int16]:
+    target = tmp_path_factory.mktemp("decoded") / "samples"
+    decode(FIXTURES / "key-terms.mp3", target)
+    return read_samples(target)
 
 
-def test_sentences_end_at_pauses() -> None:
-    first = [word("hello", 0, 300), word("i'm", 310, 500), word("i", 800, 900), word("go", 1199, 1300)]
-    written = write_out([(first, False), ([word("on", 1310, 1400)], True), ([word("bye", 1500, 1600)], True)])
-    assert text_of(written) == "Hello I'm. I go on. Bye."
+def test_key_terms_are_heard_only_where_they_are_asked_for(key_terms: NDArray[np.int16]) -> None:
+    plain = heard(key_terms)
+    assert not {"router", "webhook"} & set(plain.split())
+    assert "the router is next" in heard(key_terms, "Router settings")  # the dictionary knows how it is said
+    assert "your webhook must answer" in heard(key_terms, "webhook", "router")  # this one is guessed
+    assert "router" not in heard(key_terms, "webhook")
+    assert heard(key_terms) == plain
 
 
-def test_a_cut_within_speech_ends_no_sentence() -> None:
-    assert text_of(write_out([([word("one", 0, 100)], False), ([word("two", 110, 200)], True)])) == "One two."
+def test_key_terms_put_nothing_into_other_speech(refund: NDArray[np.int16]) -> None:
+    assert heard(refund, "router", "Kubernetes", "webhook") == heard(refund)
 
 
-def test_marks_and_capitals_can_be_left_out() -> None:
-    heard = [([word("hello", 0, 100)], True), ([word("i", 900, 1000)], True)]
-    assert text_of(write_out(heard, punctuate=False)) == "Hello I"
-    assert text_of(write_out(heard, format_text=False)) == "hello. i."
-    assert text_of(write_out(heard, punctuate=False, format_text=False)) == "hello i"
+def test_key_terms_that_cannot_be_said_change_nothing(refund: NDArray[np.int16]) -> None:
+    assert heard(refund, "", "\u65e5\u672c", "42", "refund", "x", "-", "bullshit", "brrr" * 100) == heard(refund)
 
 
-def test_written_words_leave_the_heard_ones_alone() -> None:
-    heard = [word("hello", 0, 100)]
-    write_out([(heard, True)])
-    assert heard == [word("hello", 0, 100)]
-    assert write_out([]) == []
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [("webhook", "W EH B HH UH K"), ("chatbot", "CH AE T B AH T"), ("", ""), ("日本", "")],
+)
+def test_words_are_said_as_they_are_spelled(word: str, said: str) -> None:
+    assert phones(word) == said
 
 
 def test_the_clean_dictionary_lacks_few_words_and_no_harmless_ones() -> None:
