@@ -331,6 +331,18 @@ def test_the_error_of_an_older_attempt_does_not_end_a_newer_one() -> None:
     assert world.deliver(second)[0] is Outcome.COMPLETED
 
 
+@pytest.mark.parametrize("error", ["Audio duration is too short.", "Download error, unable to download"])
+def test_70_whatever_the_error_of_an_older_attempt_the_newer_one_goes_on(error: str) -> None:
+    world = World()
+    first, second = second_attempt(world)
+    world.provider.end("t1", "error", error=error)
+    row = dict(world.row(first))
+    assert world.deliver(first)[0] is Outcome.DUPLICATE
+    assert world.row(first) == row
+    assert not world.events.told
+    assert world.in_flight.holders == {second.recording_id}
+
+
 def test_the_error_of_an_adopted_transcript_ends_the_recording() -> None:
     world = World()
     upload = world.media.put()

@@ -49,6 +49,19 @@ def test_42_whoever_ends_calls_who_waits_longest(status: str) -> None:
         assert world.submit(expected)[0] is Outcome.SUBMITTED
 
 
+def test_42_who_came_first_and_found_no_place_again_is_still_called_first() -> None:
+    world = World(most=1)
+    at_work, first, second = (world.media.put(name) for name in ("a.wav", "b.wav", "c.wav"))
+    for upload in (at_work, first, second):
+        world.submit(upload)
+        world.clock.advance(1)
+    assert world.submit(first)[0] is Outcome.WAITING  # it was called, and a newcomer had the place
+    world.clock.advance(1)
+    world.provider.end("t1")
+    world.deliver(finished(world, at_work))
+    assert world.called() == [first]
+
+
 def test_42_a_place_that_comes_free_before_the_row_waits_is_not_lost() -> None:
     world = World(most=1)
     first, second = world.media.put("a.wav"), world.media.put("b.wav")
