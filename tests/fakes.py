@@ -176,12 +176,12 @@ class FakeLedger:
 
     def retry(self, recording: Recording, transcript_id: str, reason: str, due_at: datetime) -> bool:
         row = self.rows[recording.recording_id]
-        answered = row.setdefault("retried_transcripts", set())
+        answered = row.get("retried_transcripts", set())
         if transcript_id in answered or row.get("transcript_id", transcript_id) != transcript_id:
             return False
         change = {"status": Status.QUEUED, "reason": reason, "lease_until": 0, "due_at": int(due_at.timestamp())}
         if row["status"] in OPEN:
-            answered.add(transcript_id)
+            row["retried_transcripts"] = answered | {transcript_id}
         return self._update("retry", recording, change, remove=("transcript_id", "submitted_at"), only_while=OPEN)
 
     def note_extra_transcript(self, recording_id: str, transcript_id: str) -> None:

@@ -184,6 +184,20 @@ MUTANTS = [
         unit("line"),
     ),
     Mutant(
+        "who was refused does not come again as the probe",
+        LINE,
+        "        self._submit_queue.send(recording.upload.event(), delay_seconds=PROBE_SECONDS + 1)\n",
+        "",
+        unit("line"),
+    ),
+    Mutant(
+        "who is called and ends at once lets the place go by",
+        WORKFLOW,
+        "            if recording.attempt > 1:\n                self._line.call_for_room()",
+        "            if recording.attempt < 1:\n                self._line.call_for_room()",
+        unit("line"),
+    ),
+    Mutant(
         "new URLs without end",
         WORKFLOW,
         " and len(recording.retried_transcripts) < MOST_RETRIES",
@@ -210,6 +224,15 @@ MUTANTS = [
         "            self._provider.delete(finished.transcript_id)\n",
         "",
         unit("deliver"),
+    ),
+    Mutant(
+        "an extra transcript is deleted before the row names it",
+        WORKFLOW,
+        "            self._ledger.note_extra_transcript(recording.recording_id, transcript_id)\n"
+        "            self._provider.delete(transcript_id)\n",
+        "            self._provider.delete(transcript_id)\n"
+        "            self._ledger.note_extra_transcript(recording.recording_id, transcript_id)\n",
+        unit("schedules"),
     ),
     Mutant(
         "the webhook's binding is not checked",

@@ -16,6 +16,7 @@ import pytest
 import requests
 
 from audio_highlights.models import Upload
+from audio_highlights.workflow import WEBHOOK_HEADER, binding
 from cli import recordings
 from cli.stack import Stack
 from local.stack import PROJECT
@@ -77,6 +78,37 @@ def reachable(url: str) -> str:
 
 def host_of(stack: Stack) -> dict[str, str]:
     return {"Host": urlsplit(stack.outputs["WebhookUrl"]).netloc}
+
+
+def resource(stack: Stack, logical_id: str) -> str:
+    """The physical id of one of the stack's resources."""
+    described = boto3.client("cloudformation").describe_stack_resources(StackName=stack.name)["StackResources"]
+    [found] = [one["PhysicalResourceId"] for one in described if one["LogicalResourceId"] == logical_id]
+    return found
+
+
+def test_57_news_that_cannot_be_queued_are_answered_with_5xx_so_that_they_come_again(stack: Stack) -> None:
+    row = put_and_end(stack, SPEECH, f"{uuid4().hex}/refund.mp3")
+    secret = boto3.client("secretsmanager").get_secret_value(SecretId=resource(stack, "WebhookSecret"))["SecretString"]
+    url = f"{reachable(stack.outputs['WebhookUrl'])}?recording={row['recording_id']}&attempt={row['attempt']}"
+    headers = {**host_of(stack), WEBHOOK_HEADER: binding(secret.strip(), row["recording_id"], int(row["attempt"]))}
+    functions, name = boto3.client("lambda"), resource(stack, "WebhookFunction")
+    variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+
+    def answer(queue_url: str) -> int:
+        environment = {"Variables": {**variables, "RESULTS_QUEUE_URL": queue_url}}
+        functions.update_function_configuration(FunctionName=name, Environment=environment)
+        functions.get_waiter("function_updated_v2").wait(FunctionName=name)
+        news = {"transcript_id": row["transcript_id"], "status": "completed"}
+        return requests.post(url, json=news, headers=headers, timeout=30).status_code
+
+    try:
+        assert answer(f"{variables['RESULTS_QUEUE_URL']}-that-is-gone") >= 500
+    finally:
+        last = answer(variables["RESULTS_QUEUE_URL"])
+    assert last == 200
+    wait_for(lambda: is_drained(stack.outputs["ResultsQueueUrl"]), "the results queue to drain")
+    assert recordings.row(stack, row["recording_id"]) == row
 
 
 def test_49_the_sweep_finds_what_nobody_told_us_about(system: System, stack: Stack) -> None:
@@ -142,11 +174,7 @@ def test_33_a_wrong_api_key_says_so_stops_the_line_and_heals_by_itself(system: S
     assert is_drained(stack.outputs["SubmitDeadLetterQueueUrl"])
     assert not paid_for(system, uploaded.key.split("/", maxsplit=1)[0])
 
-    [secret] = [
-        one["PhysicalResourceId"]
-        for one in boto3.client("cloudformation").describe_stack_resources(StackName=stack.name)["StackResources"]
-        if one["LogicalResourceId"] == "ApiKeySecret"
-    ]
+    secret = resource(stack, "ApiKeySecret")
     boto3.client("secretsmanager").put_secret_value(SecretId=secret, SecretString=system.provider_key)
     row = ended(stack, uploaded)
     assert_complete(stack, row)

@@ -227,4 +227,4 @@ class OneRecording(RuleBasedStateMachine):
 
 
 TestOneRecording = pytest.mark.timeout(120)(OneRecording.TestCase)
-TestOneRecording.settings = settings(max_examples=200, stateful_step_count=15)
+TestOneRecording.settings = settings(max_examples=400, stateful_step_count=20)

@@ -75,6 +75,45 @@ def test_36_40_70_a_post_that_lands_after_the_list_was_read_is_an_extra_transcri
     assert len(world.told(HIGHLIGHTS_READY)) == 1
 
 
+@pytest.mark.parametrize("effect", ["note extra", "delete"])
+def test_40_70_an_extra_transcript_is_named_and_deleted_though_submit_dies_over_it(effect: str) -> None:
+    world = World()
+    upload = world.media.put()
+
+    def next_attempt() -> None:
+        world.provider.during_create = lambda: None
+        world.clock.advance(LEASE_SECONDS)
+        world.provider.unlisted = {"t1"}
+        world.submit(upload)
+        world.journal.crash_after = effect
+
+    world.provider.during_create = next_attempt
+    with pytest.raises(Crash):
+        world.submit(upload)
+    for transcript_id, attempt in (("t2", 2), ("t1", 1)):
+        if transcript_id in world.provider.jobs:
+            world.provider.end(transcript_id, auto_highlights_result=RESULT)
+        world.deliver(Finished(upload.recording_id, attempt, transcript_id))
+    assert world.row(upload)["transcript_id"] == "t2"
+    assert (world.provider.deleted, world.row(upload)["extra_transcripts"]) == (["t1"], {"t1"})
+
+
+@pytest.mark.parametrize("effect", ["note extra", "delete"])
+def test_66_70_an_extra_transcript_is_named_and_deleted_though_results_dies_over_it(effect: str) -> None:
+    world = World()
+    first = world.submitted()
+    world.provider.jobs["t2"] = {**world.provider.jobs["t1"], "id": "t2"}
+    for transcript_id in ("t1", "t2"):
+        world.provider.end(transcript_id, auto_highlights_result=RESULT)
+    world.deliver(first)
+    second = Finished(first.recording_id, 1, "t2")
+    world.journal.crash_after = effect
+    with pytest.raises(Crash):
+        world.deliver(second)
+    world.deliver(second, redelivered=True)
+    assert (world.provider.deleted, world.row(first)["extra_transcripts"]) == (["t2"], {"t2"})
+
+
 # ---- submits at once
 
 
