@@ -185,6 +185,33 @@ def test_a_refused_upload_has_a_reason_and_is_never_overwritten(ledger: Ledger, 
     assert not ledger.claim(UPLOAD, {}, LEASE).taken
 
 
+def test_39_a_write_that_boto3_repeats_because_its_answer_was_lost_is_not_taken_for_anothers(
+    ledger: Ledger, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = vars(ledger)["_client"]
+
+    def twice(method: str) -> None:
+        write = getattr(client, method)
+
+        def repeated(**request: Any) -> Any:
+            write(**request)
+            return write(**request)
+
+        monkeypatch.setattr(client, method, repeated)
+
+    recording = ledger.claim(UPLOAD, {}, LEASE).recording
+    twice("update_item")
+    twice("put_item")
+    assert ledger.record_transcript(recording, "t1", Status.PROCESSING, OVERDUE)
+    assert ledger.end(recording, Status.FAILED, "no audio", transcript_id="t1")
+    assert not ledger.end(recording, Status.FAILED, "another reason")
+    other = replace(UPLOAD, key="other")
+    assert ledger.refuse(other, "empty", Status.IGNORED) is None
+    assert ledger.refuse(other, "again", Status.FAILED)
+    assert raw(tables)["reason"] == "no audio"
+    assert raw(tables, other.recording_id)["reason"] == "empty"
+
+
 def test_a_phrase_longer_than_a_key_may_be_is_stored_whole_and_indexed_short(ledger: Ledger, tables: Tables) -> None:
     recording = submitted(ledger)
     text = "ﷺ" * 600  # folds to many more characters

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from botocore.stub import Stubber
 
 from audio_highlights.errors import PermanentError, StorageBusy
-from audio_highlights.models import Finished, Highlight, Recording, Status, Upload
+from audio_highlights.models import Finished, Highlight, Recording, Status, Upload, utc_text
 from audio_highlights.storage import Ledger
 from audio_highlights.workflow import HIGHLIGHTS_READY, MOST_ATTEMPTS, RECORDING_FAILED, Outcome
 from tests.fakes import LEASE_SECONDS, Clock, World
@@ -226,6 +226,20 @@ def test_67_phrases_that_were_not_processed_keep_the_row_open(dynamodb: Stubber)
     with pytest.raises(StorageBusy):
         Ledger("recordings", "highlights", Clock()).complete(RECORDING, {}, phrases(21))
     dynamodb.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize(("reason", "ended"), [("no audio", True), ("what another found", False)])
+def test_39_a_write_that_was_refused_because_it_was_done_is_done(
+    dynamodb: Stubber, reason: str, *, ended: bool
+) -> None:
+    now = Clock()
+    there = {"status": {"S": "failed"}, "reason": {"S": reason}, "completed_at": {"S": utc_text(now())}}
+    dynamodb.add_client_error(
+        "update_item",
+        "ConditionalCheckFailedException",
+        modeled_fields={"Item": {"recording_id": {"S": "r1"}, **there}},
+    )
+    assert Ledger("recordings", "highlights", now).end(RECORDING, Status.FAILED, "no audio") is ended
 
 
 def test_67_rows_that_were_not_read_are_asked_for_again(dynamodb: Stubber) -> None:
