@@ -96,7 +96,7 @@ def test_57_news_that_cannot_be_queued_are_answered_with_5xx_so_that_they_come_a
     variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
 
     def answer(queue_url: str) -> int:
-        environment = {"Variables": {**variables, "RESULTS_QUEUE_URL": queue_url}}
+        environment: Any = {"Variables": {**variables, "RESULTS_QUEUE_URL": queue_url}}
         functions.update_function_configuration(FunctionName=name, Environment=environment)
         functions.get_waiter("function_updated_v2").wait(FunctionName=name)
         news = {"transcript_id": row["transcript_id"], "status": "completed"}
