@@ -281,18 +281,19 @@ class FakeInFlight:
     def __init__(self, most: int, clock: Clock, journal: Journal) -> None:
         self.most = most
         self.holders: set[str] = set()
+        self.waiting = 0
         self.stopped: str | None = None
         self.probe_at = 0.0
         self.after_full: Callable[[], object] | None = None  # happens once, right after somebody found no place
         self._clock = clock
         self._journal = journal
 
-    def enter(self, recording_id: str, probe_seconds: int) -> Entry:
+    def enter(self, recording_id: str, probe_seconds: int, *, behind_others: bool) -> Entry:
         if self.stopped is not None:
             if self.probe_at > self._clock().timestamp():
                 return Entry(self.stopped)
             self.probe_at = self._clock().timestamp() + probe_seconds
-        elif len(self.holders) >= self.most and recording_id not in self.holders:
+        elif (len(self.holders) >= self.most and recording_id not in self.holders) or (behind_others and self.waiting):
             meanwhile, self.after_full = self.after_full, None
             if meanwhile:
                 meanwhile()
@@ -301,11 +302,20 @@ class FakeInFlight:
         self._journal.note("enter")
         return Entry(probe=self.stopped is not None)
 
-    def leave(self, recording_id: str) -> bool:
-        full = recording_id in self.holders and len(self.holders) >= self.most
+    def wait(self) -> None:
+        self.waiting += 1
+        self._journal.note("wait")
+
+    def leave(self, recording_id: str) -> int:
+        had_one = recording_id in self.holders
         self.holders.discard(recording_id)
         self._journal.note("leave")
-        return full
+        return self.waiting if had_one else 0
+
+    def nobody_waits(self, noted: int) -> None:
+        if self.waiting == noted:
+            self.waiting = 0
+            self._journal.note("nobody waits")
 
     def stop(self, reason: str, probe_seconds: int) -> None:
         self.stopped, self.probe_at = reason, self._clock().timestamp() + probe_seconds

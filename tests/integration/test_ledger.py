@@ -262,22 +262,42 @@ def test_the_table_knows_when_it_was_made(ledger: Ledger) -> None:
 # ---- places in flight
 
 
+def enter(in_flight: InFlight, name: str, *, behind_others: bool = True) -> Entry:
+    return in_flight.enter(name, 60, behind_others=behind_others)
+
+
 def test_no_more_enter_than_there_are_places_and_who_is_in_enters_again(tables: Tables, clock: Clock) -> None:
     in_flight = InFlight(tables.flow, 2, clock)
     assert in_flight.look() == Flight(frozenset(), 2)
-    assert [in_flight.enter(one, 60).admitted for one in ("a", "b", "a", "c")] == [True, True, True, False]
-    assert "MaxInFlight" in str(in_flight.enter("c", 60).reason)
+    assert [enter(in_flight, one).admitted for one in ("a", "b", "a", "c")] == [True, True, True, False]
+    assert "MaxInFlight" in str(enter(in_flight, "c").reason)
     assert in_flight.look() == Flight(frozenset({"a", "b"}), 0)
-    assert in_flight.leave("a")  # it was full: somebody may wait
-    assert not in_flight.leave("a")
-    assert not in_flight.leave("b")
-    assert in_flight.enter("c", 60) == Entry()
+    for name in ("a", "a", "b"):
+        assert in_flight.leave(name) == 0
+    assert enter(in_flight, "c") == Entry()
+
+
+def test_who_comes_new_goes_behind_those_who_wait_until_nobody_does(tables: Tables, clock: Clock) -> None:
+    in_flight = InFlight(tables.flow, 1, clock)
+    enter(in_flight, "a")
+    in_flight.wait()
+    in_flight.wait()
+    assert in_flight.leave("nobody") == 0
+    assert in_flight.leave("a") == 2
+    assert not enter(in_flight, "new").admitted
+    assert enter(in_flight, "called", behind_others=False).admitted
+    noted = in_flight.leave("called")
+    in_flight.wait()
+    in_flight.nobody_waits(noted)  # another has come since
+    assert not enter(in_flight, "new").admitted
+    in_flight.nobody_waits(noted + 1)
+    assert enter(in_flight, "new").admitted
 
 
 def test_42_many_at_once_share_the_places(tables: Tables, clock: Clock) -> None:
     in_flight = InFlight(tables.flow, 7, clock)
     with ThreadPoolExecutor(8) as pool:
-        entries = list(pool.map(lambda number: in_flight.enter(f"recording-{number}", 60), range(40)))
+        entries = list(pool.map(lambda number: enter(in_flight, f"recording-{number}"), range(40)))
     assert sum(entry.admitted for entry in entries) == 7
     assert len(in_flight.look().holders) == 7
 
@@ -285,16 +305,16 @@ def test_42_many_at_once_share_the_places(tables: Tables, clock: Clock) -> None:
 def test_32_33_a_stopped_line_lets_one_probe_through_a_minute(tables: Tables, clock: Clock) -> None:
     in_flight = InFlight(tables.flow, 2, clock)
     in_flight.stop("the key is refused", 60)
-    assert in_flight.enter("a", 60) == Entry("the key is refused")
+    assert enter(in_flight, "a") == Entry("the key is refused")
     assert in_flight.look() == Flight(frozenset(), 0, "the key is refused")
     clock.pass_by(60)
     assert in_flight.look().room == 1
     with ThreadPoolExecutor(4) as pool:
-        entries = list(pool.map(lambda name: in_flight.enter(name, 60), "abcd"))
+        entries = list(pool.map(lambda name: enter(in_flight, name), "abcd"))
     assert sorted(entry.probe for entry in entries) == [False, False, False, True]
     in_flight.go_on()
     assert in_flight.look().stopped is None
-    assert in_flight.enter("z", 60) == Entry()
+    assert enter(in_flight, "z") == Entry()
 
 
 def test_the_scan_remembers_its_place(tables: Tables) -> None:

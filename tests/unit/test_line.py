@@ -1,5 +1,6 @@
 """The line: so many recordings at the provider at a time, the others wait, and a refused key stops everybody."""
 
+import itertools
 import math
 import random
 from collections import deque
@@ -70,6 +71,54 @@ def test_42_a_place_that_comes_free_before_the_row_waits_is_not_lost() -> None:
     world.in_flight.after_full = lambda: world.deliver(finished(world, first))
     assert world.submit(second)[0] is Outcome.WAITING
     assert world.called() == [second]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_42_places_given_back_one_after_the_other_are_all_taken_again(order: tuple[int, ...]) -> None:
+    world = World(most=2)
+    uploads = [world.media.put(name) for name in "abcd"]
+    for upload in uploads:
+        world.submit(upload)
+    for transcript_id, upload in (("t1", uploads[0]), ("t2", uploads[1])):
+        world.provider.end(transcript_id)
+        world.deliver(finished(world, upload))  # before who was called has come
+    messages = world.called()
+    newcomers = [world.media.put("e"), world.media.put("f")]
+    messages += newcomers
+    for index in order:
+        world.submit(messages[index])
+    while called := world.called():
+        for upload in called:
+            world.submit(upload)
+    assert world.in_flight.holders == {uploads[2].recording_id, uploads[3].recording_id}
+    assert {world.row(upload)["status"] for upload in newcomers} == {Status.QUEUED}
+
+
+def test_42_who_comes_new_does_not_pass_those_who_wait() -> None:
+    world = World(most=1)
+    first, waiting, new = (world.media.put(name) for name in "abc")
+    for upload in (first, waiting):
+        world.submit(upload)
+    world.provider.end("t1")
+    world.deliver(finished(world, first))
+    world.clock.advance(1)
+    assert world.submit(new)[0] is Outcome.WAITING  # though the place is free
+    assert waiting in world.called()
+    assert world.submit(waiting)[0] is Outcome.SUBMITTED
+
+
+def test_42_when_nobody_waits_any_more_a_new_one_enters_at_once() -> None:
+    world = World(most=1)
+    uploads = [world.media.put(name) for name in "ab"]
+    for upload in uploads:
+        world.submit(upload)
+    for transcript_id, upload in (("t1", uploads[0]), ("t2", uploads[1])):
+        world.provider.end(transcript_id)
+        world.deliver(finished(world, upload))
+        for called in world.called():
+            world.submit(called)
+    assert world.submit(world.media.put("c"))[0] is Outcome.SUBMITTED
+    assert not world.called()
 
 
 def test_42_who_is_called_and_has_nothing_to_submit_passes_the_call_on() -> None:
@@ -221,8 +270,8 @@ def test_33_when_the_key_works_again_the_sweep_sends_a_probe_and_all_follow() ->
 def test_33_of_two_probes_at_the_same_time_one_goes() -> None:
     world = World()
     world.in_flight.stop("401", 0)
-    assert world.line.enter("a").probe
-    assert world.line.enter("b").reason == "401"
+    assert world.in_flight.enter("a", PROBE_SECONDS, behind_others=True).probe
+    assert world.in_flight.enter("b", PROBE_SECONDS, behind_others=True).reason == "401"
 
 
 # ---- 41: the URL grew too old

@@ -23,8 +23,10 @@ _TURN = timedelta(minutes=15)
 class InFlight(Protocol):
     """Who holds a place; see storage.InFlight."""
 
-    def enter(self, recording_id: str, probe_seconds: int) -> Entry: ...
-    def leave(self, recording_id: str) -> bool: ...
+    def enter(self, recording_id: str, probe_seconds: int, *, behind_others: bool) -> Entry: ...
+    def wait(self) -> None: ...
+    def leave(self, recording_id: str) -> int: ...
+    def nobody_waits(self, noted: int) -> None: ...
     def stop(self, reason: str, probe_seconds: int) -> None: ...
     def go_on(self) -> None: ...
     def look(self) -> Flight: ...
@@ -53,9 +55,14 @@ class Line:
         self._submit_queue = submit_queue
         self._now = now
 
-    def enter(self, recording_id: str) -> Entry:
-        """Take a place, or learn why there is none."""
-        return self._in_flight.enter(recording_id, PROBE_SECONDS)
+    def enter(self, recording: Recording) -> Entry:
+        """Take a place, or learn why there is none. Who is here for the first time does not pass those who wait."""
+        return self._in_flight.enter(recording.recording_id, PROBE_SECONDS, behind_others=recording.attempt == 1)
+
+    def wait(self) -> None:
+        """Note that one waits, now that it is a row that can be called. A place may have come free before."""
+        self._in_flight.wait()
+        self.call_for_room()
 
     def passed(self, entry: Entry) -> None:
         """The provider has taken who entered: if it was the probe, the line goes on."""
@@ -65,8 +72,9 @@ class Line:
 
     def leave(self, recording_id: str) -> None:
         """Give the place back, if it has one, and call the next."""
-        if self._in_flight.leave(recording_id):
-            self.call(1)
+        noted = self._in_flight.leave(recording_id)
+        if noted and not self.call(1):
+            self._in_flight.nobody_waits(noted)
 
     def stop(self, recording: Recording, reason: str) -> None:
         """Let nobody in, because the provider refuses everybody; this one, who found out, is the next probe."""

@@ -4,7 +4,7 @@ import gzip
 import json
 import random
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -460,14 +460,17 @@ class InFlight:
         self._now = now
         self._client: DynamoDBClient = boto3.client("dynamodb")
 
-    def enter(self, recording_id: str, probe_seconds: int) -> Entry:
-        """Take a place, if there is one. A stopped line lets one recording through every `probe_seconds`."""
+    def enter(self, recording_id: str, probe_seconds: int, *, behind_others: bool) -> Entry:
+        """Take a place, if there is one, and nobody waits for it where it should go `behind_others`.
+
+        A stopped line lets one recording through every `probe_seconds`.
+        """
         values = {":one": {recording_id}, ":id": recording_id, ":most": self._most}
         try:
             self._change(
                 "ADD holders :one",
                 "attribute_not_exists(stopped) AND (attribute_not_exists(holders) OR size(holders) < :most"
-                " OR contains(holders, :id))",
+                " OR contains(holders, :id))" + (" AND attribute_not_exists(waiting)" if behind_others else ""),
                 values,
             )
         except self._client.exceptions.ConditionalCheckFailedException as error:
@@ -486,8 +489,12 @@ class InFlight:
             return Entry(there["stopped"])
         return Entry(probe=True)
 
-    def leave(self, recording_id: str) -> bool:
-        """Give the place back. True where all were taken until now, so that somebody may wait for it."""
+    def wait(self) -> None:
+        """Note that one more waits for a place."""
+        self._change("ADD waiting :one", None, {":one": 1})
+
+    def leave(self, recording_id: str) -> int:
+        """Give the place back. Returns how often somebody was noted to wait for it, 0 where nobody does or it had none."""
         answer = self._client.update_item(
             TableName=self._table,
             Key=self._KEY,
@@ -495,8 +502,13 @@ class InFlight:
             ExpressionAttributeValues=_to_item({":one": {recording_id}}),
             ReturnValues="ALL_OLD",
         )
-        before = _from_item(answer.get("Attributes", {})).get("holders", ())
-        return recording_id in before and len(before) >= self._most
+        before = _from_item(answer.get("Attributes", {}))
+        return int(before.get("waiting", 0)) if recording_id in before.get("holders", ()) else 0
+
+    def nobody_waits(self, noted: int) -> None:
+        """Forget that somebody waited, unless another was noted since."""
+        with suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._change("REMOVE waiting", "waiting = :noted", {":noted": noted})
 
     def stop(self, reason: str, probe_seconds: int) -> None:
         """Let nobody in until a probe succeeds; the first may try in so many seconds."""

@@ -250,7 +250,7 @@ class Submitter:
                 return self._adopted(recording, *found)
             if sighting.refusal:
                 raise sighting.refusal
-            entry = self._line.enter(recording.recording_id)
+            entry = self._line.enter(recording)
             if entry.reason:
                 return self._waiting(recording, entry.reason, unclear=False)
             asked = self._asked(sighting.upload, recording)
@@ -277,7 +277,7 @@ class Submitter:
         status = Status.SUBMITTING if unclear else Status.QUEUED
         self._ledger.release(recording, reason, status, datetime.fromisoformat(recording.created_at))
         self._line.leave(recording.recording_id)
-        self._line.call_for_room()  # a place may have come free before it was a row that could be called
+        self._line.wait()
         return Outcome.WAITING, reason
 
     def _check(self, upload: Upload, stored: StoredObject, head: bytes) -> None:
@@ -313,7 +313,7 @@ class Submitter:
         return Outcome.DUPLICATE, f"already {recording.status}"
 
     def _adopted(self, recording: Recording, transcript_id: str, provider_status: str) -> tuple[Outcome, str]:
-        self._line.enter(recording.recording_id)  # if there is a place: it is in work without one too
+        self._line.enter(recording)  # if there is a place: it is in work without one too
         return self._record(recording, transcript_id, provider_status, Outcome.ADOPTED)
 
     def _asked(self, upload: Upload, recording: Recording) -> tuple[Outcome, str]:
