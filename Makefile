@@ -19,7 +19,7 @@ export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo local local-down upload test unit soak check secrets-baseline check-api-schema \
+.PHONY: help install demo local local-down upload test unit soak mutants check secrets-baseline check-api-schema \
 	bench-recognition bench-phrases format lock build deploy clean
 
 help: ## Show this help
@@ -44,6 +44,9 @@ test: install ## All tests: unit, integration, and end to end on a local stack o
 
 unit: install ## The unit tests alone: no network, seconds
 	@$(PYTHON) -m pytest tests/unit
+
+mutants: install ## Break the protocol in 38 ways; a test must notice each (5 minutes)
+	@$(PYTHON) -m tests.mutants
 
 check-api-schema: install ## The engine's answers against AssemblyAI's OpenAPI document, SPEC=path/to/openapi.yml
 	@test -n "$(SPEC)" || { echo "Say where it is: make check-api-schema SPEC=path/to/openapi.yml"; exit 2; }

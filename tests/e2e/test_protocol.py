@@ -46,7 +46,7 @@ def is_drained(queue_url: str) -> bool | None:
     return True if all(int(count) == 0 for count in counts.values()) else None
 
 
-def test_the_same_event_again_changes_nothing_and_is_not_paid_again(system: System, stack: Stack) -> None:
+def test_1_the_same_event_again_changes_nothing_and_is_not_paid_again(system: System, stack: Stack) -> None:
     key = f"{uuid4().hex}/refund.mp3"
     row = put_and_end(stack, SPEECH, key)
     queue = stack.outputs["SubmitQueueUrl"]
@@ -57,7 +57,7 @@ def test_the_same_event_again_changes_nothing_and_is_not_paid_again(system: Syst
     assert paid_for(system, key.split("/", maxsplit=1)[0]) == [row["transcript_id"]]
 
 
-def test_the_sweep_finds_what_nobody_told_us_about(system: System, stack: Stack) -> None:
+def test_49_the_sweep_finds_what_nobody_told_us_about(system: System, stack: Stack) -> None:
     uploaded = requests.post(
         f"{system.provider_url}/v2/upload",
         data=SPEECH.read_bytes(),
@@ -105,7 +105,7 @@ def test_the_sweep_finds_what_nobody_told_us_about(system: System, stack: Stack)
     assert_complete(stack, wait_for(swept, "the sweep to complete the recording"))
 
 
-def test_a_wrong_api_key_says_so_stops_the_line_and_heals_by_itself(system: System) -> None:
+def test_33_a_wrong_api_key_says_so_stops_the_line_and_heals_by_itself(system: System) -> None:
     if system.wrong_key is None:
         pytest.skip("needs a stack with a wrong key")
     stack = Stack.named(system.wrong_key)
@@ -128,7 +128,7 @@ def test_a_wrong_api_key_says_so_stops_the_line_and_heals_by_itself(system: Syst
     assert len(paid_for(system, uploaded.key.split("/", maxsplit=1)[0])) == 1
 
 
-def test_a_message_that_nobody_can_read_is_a_dead_letter_at_once(stack: Stack) -> None:
+def test_6_a_message_that_nobody_can_read_is_a_dead_letter_at_once(stack: Stack) -> None:
     sqs, dead_letters = boto3.client("sqs"), stack.outputs["SubmitDeadLetterQueueUrl"]
     poison = f"no event {uuid4().hex}"
     sqs.send_message(QueueUrl=stack.outputs["SubmitQueueUrl"], MessageBody=poison)
@@ -143,7 +143,7 @@ def test_a_message_that_nobody_can_read_is_a_dead_letter_at_once(stack: Stack) -
     wait_for(lambda: is_drained(stack.outputs["SubmitQueueUrl"]), "the submit queue to drain")
 
 
-def test_a_key_overwritten_at_once_is_two_recordings(system: System, stack: Stack) -> None:
+def test_3_a_key_overwritten_at_once_is_two_recordings(system: System, stack: Stack) -> None:
     key = f"{uuid4().hex}/refund"
     uploads = []
     for file in (SPEECH, SPEECH.with_suffix(".mp4")):

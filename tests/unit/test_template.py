@@ -176,7 +176,7 @@ def submit_times(template: dict[str, Any], transfer: str) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("transfer", TRANSFERS)
-def test_the_lease_outlives_the_function_and_ends_before_the_message_returns(
+def test_21_36_the_lease_outlives_the_function_and_ends_before_the_message_returns(
     template: dict[str, Any], transfer: str
 ) -> None:
     times = submit_times(template, transfer)
@@ -192,7 +192,7 @@ def seconds(template: dict[str, Any], value: Any, transfer: str) -> int:
 
 
 @pytest.mark.parametrize("transfer", TRANSFERS)
-def test_a_message_stays_hidden_six_times_as_long_as_its_function_runs(
+def test_21_a_message_stays_hidden_six_times_as_long_as_its_function_runs(
     transformed: dict[str, Any], transfer: str
 ) -> None:
     mappings = of_type(transformed, "AWS::Lambda::EventSourceMapping")
@@ -256,6 +256,75 @@ def test_tables_are_encrypted_and_can_be_restored(template: dict[str, Any]) -> N
         if name == "FlowTable":
             continue
         assert table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True, name
+
+
+# ---- what may come in, and what is watched
+
+
+def test_18_only_objects_created_in_the_media_bucket_are_submitted(raw: dict[str, Any]) -> None:
+    [rule] = of_type(raw, "AWS::Events::Rule").values()
+    pattern = rule["Properties"]["EventPattern"]
+    assert (pattern["source"], pattern["detail-type"]) == (["aws.s3"], ["Object Created"])
+    [bucket] = pattern["detail"]["bucket"]["name"]
+    assert bucket == {"Fn::If": ["CreateMediaBucket", {"Ref": "MediaBucket"}, {"Ref": "ExistingMediaBucketName"}]}
+    assert raw["Resources"]["ResultsBucket"]["Properties"].get("NotificationConfiguration") is None
+
+
+def test_18_submit_can_read_objects_of_the_media_bucket_and_no_other(raw: dict[str, Any]) -> None:
+    reads = [
+        statement["Resource"]
+        for name, statement in policies(raw)
+        if name in ("SubmitRole", "SignerRole") and "s3:GetObject" in as_list(statement["Action"])
+    ]
+    assert reads
+    for resource in reads:
+        _, names = resource["Fn::Sub"]
+        assert set(map(str, alternatives(names["Bucket"]))) == {
+            str({"Ref": "MediaBucket"}),
+            str({"Ref": "ExistingMediaBucketName"}),
+        }
+
+
+def test_56_the_api_has_one_way_in_for_the_webhook(template: dict[str, Any]) -> None:
+    routes = [one["Properties"]["RouteKey"] for one in of_type(template, "AWS::ApiGatewayV2::Route").values()]
+    assert [route for route in routes if "webhook" in route] == ["POST /webhook"]
+    assert "$default" not in routes
+    assert not [route for route in routes if "{proxy+}" in route]
+
+
+def test_58_nothing_throttles_the_webhook_with_a_429(template: dict[str, Any]) -> None:
+    # AssemblyAI gives up after any 4xx; the account's own limit is thousands of requests a second.
+    for stage in of_type(template, "AWS::ApiGatewayV2::Stage").values():
+        settings = [stage["Properties"].get("DefaultRouteSettings", {})]
+        settings += stage["Properties"].get("RouteSettings", {}).values()
+        assert not [one for one in settings if {"ThrottlingBurstLimit", "ThrottlingRateLimit"} & one.keys()]
+    webhook = template["Resources"]["WebhookFunction"]["Properties"]
+    assert "ReservedConcurrentExecutions" not in webhook
+
+
+def test_72_a_sweep_that_stopped_raises_an_alarm(template: dict[str, Any]) -> None:
+    [alarm] = [
+        one["Properties"]
+        for one in of_type(template, "AWS::CloudWatch::Alarm").values()
+        if one["Properties"].get("MetricName") == "heartbeat"
+    ]
+    assert (alarm["TreatMissingData"], alarm["ComparisonOperator"]) == ("breaching", "LessThanThreshold")
+    assert (alarm["Statistic"], alarm["Threshold"]) == ("Sum", 1)
+    assert alarm["Dimensions"] == [{"Name": "service", "Value": "sweep"}]
+    assert alarm["Period"] >= 2 * 300  # the sweep runs every five minutes
+
+
+def test_32_33_a_refused_account_raises_an_alarm(template: dict[str, Any]) -> None:
+    [alarm] = [
+        one["Properties"]
+        for one in of_type(template, "AWS::CloudWatch::Alarm").values()
+        if one["Properties"].get("MetricName") == "stopped"
+    ]
+    assert (alarm["Statistic"], alarm["Threshold"], alarm["ComparisonOperator"]) == (
+        "Maximum",
+        1,
+        "GreaterThanOrEqualToThreshold",
+    )
 
 
 # ---- logs and settings
