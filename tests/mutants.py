@@ -136,9 +136,9 @@ MUTANTS = [
     ),
     Mutant(
         "the call of who waits is lost if a place came free just before",
-        WORKFLOW,
-        "        self._line.call_for_room()  # a place",
-        "        # a place",
+        LINE,
+        "        self._in_flight.wait()\n        self.call_for_room()\n",
+        "        self._in_flight.wait()\n",
         unit("line"),
     ),
     Mutant(
@@ -147,6 +147,34 @@ MUTANTS = [
         "self._ledger.release(recording, reason, status, datetime.fromisoformat(recording.created_at))",
         "self._ledger.release(recording, reason, status, self._now())",
         unit("line"),
+    ),
+    Mutant(
+        "nobody is noted to wait",
+        LINE,
+        "        self._in_flight.wait()\n        self.call_for_room()\n",
+        "        self.call_for_room()\n",
+        unit("line"),
+    ),
+    Mutant(
+        "who comes new passes those who wait",
+        LINE,
+        "behind_others=recording.attempt == 1)",
+        "behind_others=False)",
+        unit("line", "several_recordings"),
+    ),
+    Mutant(
+        "somebody waits for ever, it is noted",
+        LINE,
+        "            self._in_flight.nobody_waits(noted)",
+        "            pass",
+        unit("line", "several_recordings"),
+    ),
+    Mutant(
+        "who has just come is forgotten with those who waited",
+        STORAGE,
+        '"waiting = :noted"',
+        '"waiting >= :noted"',
+        (TABLES,),
     ),
     Mutant(
         "a completed recording keeps its place",
