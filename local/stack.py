@@ -49,6 +49,7 @@ class Local:
     aws_port: int = 0
     engine_port: int = 0
     engine_key: str = field(default="", repr=False)
+    engine_options: tuple[str, ...] = ()
     aws: Background | None = None
     engine: Background | None = None
 
@@ -158,6 +159,7 @@ class Local:
             str(self.engine_port),
             "--data-dir",
             str(home / "data"),
+            *self.engine_options,
         ]
         environment = {**os.environ, "PYTHONPATH": str(PROJECT), "ASSEMBLYAI_API_KEY": self.engine_key}
         self.engine = Background.start(command, environment, log)
@@ -313,7 +315,7 @@ def require_tools() -> None:
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310  our own http URL
+        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310  our own http URL  # nosec B310
             return bool(response.status == 200)  # noqa: PLR2004
     except (urllib.error.URLError, OSError):
         return False

@@ -568,13 +568,19 @@ class FakeWatch:
 
 @dataclass
 class FakeSecrets:
-    """Secrets Manager with one secret in it."""
+    """Secrets Manager with one secret in it, and what it was before its rotation."""
 
     text: str = SECRET
+    former: str | None = None
 
     def get(self, arn: str, *, fresh: bool = False) -> str:
         del arn, fresh
         return self.text
+
+    def accepted(self, arn: str) -> Iterator[str]:
+        yield self.get(arn)
+        if self.former:
+            yield self.former
 
 
 @dataclass

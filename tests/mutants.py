@@ -137,8 +137,22 @@ MUTANTS = [
     Mutant(
         "the call of who waits is lost if a place came free just before",
         LINE,
-        "        self._in_flight.wait()\n        self.call_for_room()\n",
-        "        self._in_flight.wait()\n",
+        "        self._in_flight.wait()\n        self.call_for_room()",
+        "        self._in_flight.wait()",
+        unit("line"),
+    ),
+    Mutant(
+        "who leaves calls nobody",
+        LINE,
+        "if noted and not self.call(1):",
+        "if noted and False:",
+        unit("line"),
+    ),
+    Mutant(
+        "who comes new passes those who wait",
+        LINE,
+        "behind_others=recording.attempt == 1)",
+        "behind_others=False)",
         unit("line"),
     ),
     Mutant(
@@ -154,13 +168,6 @@ MUTANTS = [
         "        self._in_flight.wait()\n        self.call_for_room()\n",
         "        self.call_for_room()\n",
         unit("line"),
-    ),
-    Mutant(
-        "who comes new passes those who wait",
-        LINE,
-        "behind_others=recording.attempt == 1)",
-        "behind_others=False)",
-        unit("line", "several_recordings"),
     ),
     Mutant(
         "somebody waits for ever, it is noted",

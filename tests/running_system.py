@@ -17,9 +17,10 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Local]:
+def running(folder: Path, *engine_options: str) -> Iterator[Local]:
     """Start both in the folder, point boto3 and AssemblyAI's SDKs at them, stop both in the end."""
     local = Local.at(folder)
+    local.engine_options = engine_options
     with pytest.MonkeyPatch.context() as patch:
         try:
             local.start(say)

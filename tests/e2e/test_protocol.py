@@ -8,7 +8,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import boto3
@@ -16,11 +15,10 @@ import pytest
 import requests
 
 from audio_highlights.models import Upload
-from audio_highlights.workflow import WEBHOOK_HEADER, binding
 from cli import recordings
 from cli.stack import Stack
 from local.stack import PROJECT
-from tests.e2e.conftest import System, ended, put_and_end, wait_for
+from tests.e2e.conftest import System, ended, put_and_end, resource_of, wait_for
 from tests.e2e.test_recordings import SPEECH, assert_complete
 
 
@@ -57,58 +55,6 @@ def test_1_the_same_event_again_changes_nothing_and_is_not_paid_again(system: Sy
     wait_for(lambda: is_drained(queue), "the submit queue to drain")
     assert recordings.row(stack, row["recording_id"]) == row
     assert paid_for(system, key.split("/", maxsplit=1)[0]) == [row["transcript_id"]]
-
-
-def test_43_a_webhook_without_the_right_binding_gets_401_and_changes_nothing(system: System, stack: Stack) -> None:
-    row = put_and_end(stack, SPEECH, f"{uuid4().hex}/refund.mp3")
-    url = f"{reachable(stack.outputs['WebhookUrl'])}?recording={row['recording_id']}&attempt=1"
-    body = {"transcript_id": row["transcript_id"], "status": "error"}
-    for headers in ({}, {"x-audio-highlights-binding": "0" * 64}, {"authorization": system.provider_key}):
-        answer = requests.post(url, json=body, headers={**host_of(stack), **headers}, timeout=30)
-        assert answer.status_code == 401
-    assert recordings.row(stack, row["recording_id"]) == row
-
-
-def reachable(url: str) -> str:
-    """The same URL through 127.0.0.1 where its host name ends in .localhost, which Python does not resolve here."""
-    parts = urlsplit(url)
-    name = parts.hostname or ""
-    return url.replace(name, "127.0.0.1") if name.endswith(".localhost") else url
-
-
-def host_of(stack: Stack) -> dict[str, str]:
-    return {"Host": urlsplit(stack.outputs["WebhookUrl"]).netloc}
-
-
-def resource(stack: Stack, logical_id: str) -> str:
-    """The physical id of one of the stack's resources."""
-    described = boto3.client("cloudformation").describe_stack_resources(StackName=stack.name)["StackResources"]
-    [found] = [one["PhysicalResourceId"] for one in described if one["LogicalResourceId"] == logical_id]
-    return found
-
-
-def test_57_news_that_cannot_be_queued_are_answered_with_5xx_so_that_they_come_again(stack: Stack) -> None:
-    row = put_and_end(stack, SPEECH, f"{uuid4().hex}/refund.mp3")
-    secret = boto3.client("secretsmanager").get_secret_value(SecretId=resource(stack, "WebhookSecret"))["SecretString"]
-    url = f"{reachable(stack.outputs['WebhookUrl'])}?recording={row['recording_id']}&attempt={row['attempt']}"
-    headers = {**host_of(stack), WEBHOOK_HEADER: binding(secret.strip(), row["recording_id"], int(row["attempt"]))}
-    functions, name = boto3.client("lambda"), resource(stack, "WebhookFunction")
-    variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-
-    def answer(queue_url: str) -> int:
-        environment: Any = {"Variables": {**variables, "RESULTS_QUEUE_URL": queue_url}}
-        functions.update_function_configuration(FunctionName=name, Environment=environment)
-        functions.get_waiter("function_updated_v2").wait(FunctionName=name)
-        news = {"transcript_id": row["transcript_id"], "status": "completed"}
-        return requests.post(url, json=news, headers=headers, timeout=30).status_code
-
-    try:
-        assert answer(f"{variables['RESULTS_QUEUE_URL']}-that-is-gone") >= 500
-    finally:
-        last = answer(variables["RESULTS_QUEUE_URL"])
-    assert last == 200
-    wait_for(lambda: is_drained(stack.outputs["ResultsQueueUrl"]), "the results queue to drain")
-    assert recordings.row(stack, row["recording_id"]) == row
 
 
 def test_49_the_sweep_finds_what_nobody_told_us_about(system: System, stack: Stack) -> None:
@@ -174,7 +120,7 @@ def test_33_a_wrong_api_key_says_so_stops_the_line_and_heals_by_itself(system: S
     assert is_drained(stack.outputs["SubmitDeadLetterQueueUrl"])
     assert not paid_for(system, uploaded.key.split("/", maxsplit=1)[0])
 
-    secret = resource(stack, "ApiKeySecret")
+    secret = resource_of(stack, "ApiKeySecret")
     boto3.client("secretsmanager").put_secret_value(SecretId=secret, SecretString=system.provider_key)
     row = ended(stack, uploaded)
     assert_complete(stack, row)
@@ -207,22 +153,6 @@ def test_3_a_key_overwritten_at_once_is_two_recordings(system: System, stack: St
     for upload in uploads:
         assert_complete(stack, ended(stack, upload))
     assert len(paid_for(system, key)) == 2
-
-
-def test_60_no_queue_holds_poison_and_no_log_a_secret(system: System, stack: Stack) -> None:
-    put_and_end(stack, SPEECH, f"{uuid4().hex}/refund.mp3")
-    for name in ("SubmitDeadLetterQueueUrl", "ResultsDeadLetterQueueUrl"):
-        assert is_drained(stack.outputs[name])
-    logs = boto3.client("logs")
-    lines = [
-        event["message"]
-        for function in ("submit", "webhook", "results")
-        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=f"/{stack.name}/{function}")
-        for event in page["events"]
-    ]
-    assert any("submitted" in line for line in lines)
-    for forbidden in (system.provider_key, "X-Amz-", "Signature"):
-        assert not [line for line in lines if forbidden in line]
 
 
 def test_the_built_layer_is_pure_python_and_has_what_the_functions_need(system: System) -> None:

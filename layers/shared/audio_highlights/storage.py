@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 OPEN_SHARDS = 4  # partitions of the index of open rows; one holds about 1,000 writes a second
 PRESIGNED_SECONDS = 3600  # a signer session that is one role assumed by another lives at most an hour
 _SECRET_CACHE_SECONDS = 300
+_ROTATION_CACHE_SECONDS = 5  # no transcript is done so soon after its submit has seen a new secret
 _UPLOAD_CHUNK = 1024 * 1024
 # About 30 bytes a timestamp: an item stays under DynamoDB's 400 KB. The whole list is in S3.
 _ITEM_TIMESTAMPS = 5000
@@ -494,7 +496,7 @@ class InFlight:
         self._change("ADD waiting :one", None, {":one": 1})
 
     def leave(self, recording_id: str) -> int:
-        """Give the place back. Returns how often somebody was noted to wait for it, 0 where nobody does or it had none."""
+        """Give the place back. Returns how often somebody was noted to wait; 0 where nobody does, or it had none."""
         answer = self._client.update_item(
             TableName=self._table,
             Key=self._KEY,
@@ -802,8 +804,29 @@ class Secrets:
 
     def __init__(self) -> None:
         self._provider = SecretsProvider()
+        self._staged: dict[str, tuple[float, list[str]]] = {}  # arn: until when, the texts that are accepted
 
     def get(self, arn: str, *, fresh: bool = False) -> str:
         """The secret's text; fresh=True asks Secrets Manager whatever the cache holds."""
         text = str(self._provider.get(arn, max_age=_SECRET_CACHE_SECONDS, force_fetch=fresh))
         return text.strip()  # a secret made from a file ends with a line break
+
+    def accepted(self, arn: str) -> Iterator[str]:
+        """The text as cached; for whom that is not enough, the text of now and the one before the last rotation.
+
+        Whoever takes only the first costs Secrets Manager nothing; the others are asked for every
+        _ROTATION_CACHE_SECONDS at most, however many ask.
+        """
+        yield self.get(arn)
+        until, texts = self._staged.get(arn, (0.0, []))
+        if time.monotonic() >= until:
+            texts = [text for text in (self._at(arn, "AWSCURRENT"), self._at(arn, "AWSPREVIOUS")) if text]
+            self._staged[arn] = time.monotonic() + _ROTATION_CACHE_SECONDS, texts
+        yield from texts
+
+    def _at(self, arn: str, stage: str) -> str | None:
+        client = self._provider.client
+        try:
+            return str(client.get_secret_value(SecretId=arn, VersionStage=stage)["SecretString"]).strip()
+        except client.exceptions.ResourceNotFoundException:  # never rotated: there is none before
+            return None
