@@ -45,7 +45,7 @@ test: install ## All tests: unit, integration, and end to end on a local stack o
 unit: install ## The unit tests alone: no network, seconds
 	@$(PYTHON) -m pytest tests/unit
 
-mutants: install ## Break the protocol in 38 ways; a test must notice each (5 minutes)
+mutants: install ## Break the protocol, one way at a time; a test must notice each (5 minutes)
 	@$(PYTHON) -m tests.mutants
 
 check-api-schema: install ## The engine's answers against AssemblyAI's OpenAPI document, SPEC=path/to/openapi.yml

@@ -163,6 +163,27 @@ MUTANTS = [
         unit("line"),
     ),
     Mutant(
+        "nobody is noted to wait",
+        LINE,
+        "        self._in_flight.wait()\n        self.call_for_room()\n",
+        "        self.call_for_room()\n",
+        unit("line"),
+    ),
+    Mutant(
+        "somebody waits for ever, it is noted",
+        LINE,
+        "            self._in_flight.nobody_waits(noted)",
+        "            pass",
+        unit("line", "several_recordings"),
+    ),
+    Mutant(
+        "who has just come is forgotten with those who waited",
+        STORAGE,
+        '"waiting = :noted"',
+        '"waiting >= :noted"',
+        (TABLES,),
+    ),
+    Mutant(
         "a completed recording keeps its place",
         WORKFLOW,
         "        self._line.leave(recording.recording_id)\n        return Outcome.COMPLETED",

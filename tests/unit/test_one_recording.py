@@ -25,9 +25,9 @@ BEFORE = [ProviderUnavailable("429", may_have_accepted=False), ProviderAccountRe
 REFUSED = RequestRefused("400")
 AFTER = ProviderUnavailable("read timeout", may_have_accepted=True)
 SUBMIT_EFFECTS = ["claim", "enter", "upload", "note upload_url", "create", "record transcript"]
-SUBMIT_EFFECTS += ["stop", "go on", "release", "leave", "look again", "end", "event", "delete", "note extra"]
+SUBMIT_EFFECTS += ["stop", "go on", "release", "leave", "wait", "look again", "end", "event", "delete", "note extra"]
 DELIVER_EFFECTS = ["put highlights", "put transcripts", "complete", "retry", "end", "event", "leave", "look again"]
-DELIVER_EFFECTS += ["delete", "note extra"]
+DELIVER_EFFECTS += ["nobody waits", "delete", "note extra"]
 SWEEP_EFFECTS = ["leave", "look again"]
 
 
@@ -131,7 +131,7 @@ class OneRecording(RuleBasedStateMachine):
     # ---- the neighbour
 
     @precondition(lambda self: any(message.body == self.neighbour for message in self.traffic.events))
-    @rule(crash_after=st.sampled_from([None, "enter", "leave"]))
+    @rule(crash_after=st.sampled_from([None, "enter", "leave", "wait"]))
     def neighbour_is_submitted(self, crash_after: str | None) -> None:
         message = next(message for message in self.traffic.events if message.body == self.neighbour)
         self.traffic.submit(message, crash_after)

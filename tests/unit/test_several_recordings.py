@@ -12,8 +12,8 @@ from audio_highlights.models import Status
 from tests.fakes import LEASE_SECONDS, OVERDUE_SECONDS, World
 from tests.unit.traffic import Traffic
 
-SUBMIT_EFFECTS = ["claim", "enter", "create", "record transcript", "release", "leave", "look again"]
-DELIVER_EFFECTS = ["put highlights", "complete", "event", "leave", "look again"]
+SUBMIT_EFFECTS = ["claim", "enter", "create", "record transcript", "release", "leave", "wait", "look again"]
+DELIVER_EFFECTS = ["put highlights", "complete", "event", "leave", "nobody waits", "look again"]
 
 
 class ThreeRecordings(RuleBasedStateMachine):
