@@ -40,7 +40,7 @@ upload: install ## Upload FILE=... to the local stack (or the one of your enviro
 		$(PYTHON) -m cli upload "$$FILE"
 
 test: install ## All tests: unit, integration, and end to end on a local stack of their own
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest -n 3 --dist loadgroup
 
 unit: install ## The unit tests alone: no network, seconds
 	@$(PYTHON) -m pytest tests/unit

@@ -1,0 +1,26 @@
+"""Which tests share what takes long to start: they run one after the other, in one process of the test run."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+_TOGETHER = ("e2e/test_soak.py", "e2e", "integration/engine", "integration")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of the deployed stacks, of the engine and of the local AWS together; unit tests run anywhere."""
+    for item in items:
+        place = item.path.relative_to(TESTS).as_posix()
+        group = next((one for one in _TOGETHER if place.startswith(one)), None)
+        if group:
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Half a surrogate pair in what a test logged would not survive the way of its report between the processes."""
+    report = yield
+    report.sections = [(name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections]
+    return report
