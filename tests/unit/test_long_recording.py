@@ -46,7 +46,7 @@ def answer_of(job: dict[str, Any]) -> bytes:
 
 
 def most_memory() -> int:
-    """The most bytes that this process ever had. On Linux, getrusage also counts those of the process that started it."""
+    """The most bytes that this process ever had. On Linux getrusage counts its parent's too."""
     status = Path("/proc/self/status")
     if status.exists():
         [line] = [line for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM")]
