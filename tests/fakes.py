@@ -64,17 +64,21 @@ class Clock:
 
 
 class Journal:
-    """The names of all side effects in their order; breaks off once, after number `crash_after` or the one named."""
+    """The names of all side effects in their order; breaks off once, after number `crash_after` or the one named.
+
+    As a killed function does, or with `trouble`, as a call does that was carried out and whose answer is lost.
+    """
 
     def __init__(self) -> None:
         self.effects: list[str] = []
         self.crash_after: int | str | None = None
+        self.trouble: Exception | None = None
 
     def note(self, effect: str) -> None:
         self.effects.append(effect)
         if self.crash_after in (len(self.effects), effect):
             self.crash_after = None
-            raise Crash(effect)
+            raise self.trouble or Crash(effect)
 
 
 def _first_row(upload: Upload, now: datetime) -> dict[str, Any]:
@@ -172,12 +176,12 @@ class FakeLedger:
 
     def retry(self, recording: Recording, transcript_id: str, reason: str, due_at: datetime) -> bool:
         row = self.rows[recording.recording_id]
-        answered = row.setdefault("retried_transcripts", set())
+        answered = row.get("retried_transcripts", set())
         if transcript_id in answered or row.get("transcript_id", transcript_id) != transcript_id:
             return False
         change = {"status": Status.QUEUED, "reason": reason, "lease_until": 0, "due_at": int(due_at.timestamp())}
         if row["status"] in OPEN:
-            answered.add(transcript_id)
+            row["retried_transcripts"] = answered | {transcript_id}
         return self._update("retry", recording, change, remove=("transcript_id", "submitted_at"), only_while=OPEN)
 
     def note_extra_transcript(self, recording_id: str, transcript_id: str) -> None:
@@ -427,6 +431,7 @@ class FakeProvider:
         self.during_create: Callable[[], None] = lambda: None
         self.first_status = "processing"
         self.next_ids: deque[str] = deque()
+        self.unlisted: set[str] = set()  # the list does not show them yet
         self._created: dict[str, datetime] = {}
         self._clock = clock
         self._journal = journal
@@ -471,7 +476,7 @@ class FakeProvider:
         if self.list_troubles:
             raise self.list_troubles.popleft().with_traceback(None)
         for transcript_id in reversed(self.jobs):
-            if self._created[transcript_id] >= moment:
+            if self._created[transcript_id] >= moment and transcript_id not in self.unlisted:
                 job = self.jobs[transcript_id]
                 yield transcript_id, job["status"], str(job["audio_url"])
 
@@ -563,13 +568,19 @@ class FakeWatch:
 
 @dataclass
 class FakeSecrets:
-    """Secrets Manager with one secret in it."""
+    """Secrets Manager with one secret in it, and what it was before its rotation."""
 
     text: str = SECRET
+    former: str | None = None
 
     def get(self, arn: str, *, fresh: bool = False) -> str:
         del arn, fresh
         return self.text
+
+    def accepted(self, arn: str) -> Iterator[str]:
+        yield self.get(arn)
+        if self.former:
+            yield self.former
 
 
 @dataclass

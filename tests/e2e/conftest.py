@@ -78,8 +78,9 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
                 "CompletionMode": "poll",
                 "AudioTransfer": "upload",
                 "ExistingMediaBucketName": existing,
+                "WebhookSourceIps": "44.238.19.20,54.220.25.36",
             },
-            "e2e-wrong-key": {"AssemblyAIApiKey": WRONG_KEY},
+            "e2e-wrong-key": {"AssemblyAIApiKey": WRONG_KEY, "WebhookSourceIps": "127.0.0.0/8,::1"},
         }
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda name: local.deploy(say, name, others[name]), others))
@@ -107,9 +108,12 @@ def poll_stack(system: System) -> Stack:
     return Stack.named(system.poll)
 
 
-@pytest.fixture
-def events(system: System) -> Iterator[Callable[[str, str], dict[str, Any]]]:
-    """Listens to the event bus: call it with a detail type and a recording id, get the event's detail."""
+Listen = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def heard(system: System) -> Iterator[Listen]:
+    """Listens to the event bus during the whole run: call it for all events so far."""
     name = f"e2e-{uuid4().hex[:12]}"
     sqs, bus = boto3.client("sqs"), boto3.client("events")
     queue = sqs.create_queue(QueueName=name)["QueueUrl"]
@@ -121,16 +125,28 @@ def events(system: System) -> Iterator[Callable[[str, str], dict[str, Any]]]:
     )
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
     bus.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
-    heard: list[dict[str, Any]] = []
+    all_events: list[dict[str, Any]] = []
+
+    def listen() -> list[dict[str, Any]]:
+        received = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1, MaxNumberOfMessages=10)
+        for message in received.get("Messages", []):
+            all_events.append(json.loads(message["Body"]))
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        return all_events
+
+    yield listen
+    bus.remove_targets(Rule=name, Ids=["queue"])
+    bus.delete_rule(Name=name)
+    sqs.delete_queue(QueueUrl=queue)
+
+
+@pytest.fixture
+def events(heard: Listen) -> Callable[[str, str], dict[str, Any]]:
+    """Call it with a detail type and a recording id, get the event's detail."""
 
     def event(detail_type: str, recording_id: str) -> dict[str, Any]:
         def look() -> dict[str, Any] | None:
-            for message in sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1, MaxNumberOfMessages=10).get(
-                "Messages", []
-            ):
-                heard.append(json.loads(message["Body"]))
-                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-            for one in heard:
+            for one in heard():
                 if one["detail-type"] == detail_type and one["detail"]["recording_id"] == recording_id:
                     detail: dict[str, Any] = one["detail"]
                     return detail
@@ -138,10 +154,7 @@ def events(system: System) -> Iterator[Callable[[str, str], dict[str, Any]]]:
 
         return wait_for(look, f"the event {detail_type!r} of {recording_id}")
 
-    yield event
-    bus.remove_targets(Rule=name, Ids=["queue"])
-    bus.delete_rule(Name=name)
-    sqs.delete_queue(QueueUrl=queue)
+    return event
 
 
 def wait_for[T](look: Callable[[], T | None], what: str) -> T:
@@ -152,6 +165,13 @@ def wait_for[T](look: Callable[[], T | None], what: str) -> T:
             return found
         time.sleep(0.2)
     pytest.fail(f"waited {WAIT_SECONDS} s for {what}")
+
+
+def resource_of(stack: Stack, logical_id: str) -> str:
+    """What a resource of the template is called in the deployed stack."""
+    described = boto3.client("cloudformation").describe_stack_resources(StackName=stack.name)["StackResources"]
+    [found] = [one["PhysicalResourceId"] for one in described if one["LogicalResourceId"] == logical_id]
+    return found
 
 
 def ended(stack: Stack, upload: Upload) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def ended_row(stack: Stack, key: str, body: bytes) -> dict[str, Any]:
     return ended(stack, recordings.uploaded(stack, key))
 
 
-def test_a_recording_under_an_odd_key_becomes_rows_files_and_an_event(stack: Stack, events: Listen) -> None:
+def test_7_a_recording_under_an_odd_key_becomes_rows_files_and_an_event(stack: Stack, events: Listen) -> None:
     key = f"odd keys/{uuid4().hex}/käll + 50% #1 'é' 日本 📞.mp3"
     row = put_and_end(stack, SPEECH, key)
     assert_complete(stack, row)
@@ -109,7 +109,7 @@ def test_a_new_version_of_a_key_is_a_new_recording(stack: Stack) -> None:
         ("folder/", b"", "a folder marker"),
     ],
 )
-def test_what_is_not_a_recording_gets_a_reason_and_costs_no_transcript(
+def test_8_9_11_what_is_not_a_recording_gets_a_reason_and_costs_no_transcript(
     system: System, stack: Stack, name: str, body: bytes, reason: str
 ) -> None:
     key = f"{uuid4().hex}/{name}"
@@ -120,7 +120,7 @@ def test_what_is_not_a_recording_gets_a_reason_and_costs_no_transcript(
     assert not [one for one in system.transcripts() if key.split("/", maxsplit=1)[0] in one["audio_url"]]
 
 
-def test_what_the_provider_cannot_decode_fails_with_its_reason_and_an_event(stack: Stack, events: Listen) -> None:
+def test_54_what_the_provider_cannot_decode_fails_with_its_reason_and_an_event(stack: Stack, events: Listen) -> None:
     noise = bytes((7 * number * number) % 251 + 1 for number in range(5000))
     row = ended_row(stack, f"{uuid4().hex}/noise.mp3", noise)
     assert row["status"] == "failed"

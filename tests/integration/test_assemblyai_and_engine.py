@@ -1,10 +1,17 @@
 """The adapter against the engine: two implementations of one contract that know nothing of each other."""
 
+import io
 import time
+import wave
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
+import requests
+from botocore.config import Config
 
 from audio_highlights.assemblyai import AssemblyAI
 from audio_highlights.errors import ProviderAccountRefused, RequestRefused, TranscriptNotFound
@@ -49,7 +56,7 @@ def test_an_uploaded_recording_comes_back_with_its_highlights(provider: Assembly
     assert list(provider.created_since(datetime.now(UTC) + timedelta(hours=1))) == []
 
 
-def test_what_is_not_audio_ends_in_an_error_with_a_text(provider: AssemblyAI) -> None:
+def test_11_what_is_not_audio_ends_in_an_error_with_a_text(provider: AssemblyAI) -> None:
     audio_url = provider.upload(iter([b"this is no recording\n" * 100]))
     created = provider.create({"audio_url": audio_url, "auto_highlights": True, "speech_models": MODELS})
     transcript = ended(provider, created)
@@ -57,17 +64,59 @@ def test_what_is_not_audio_ends_in_an_error_with_a_text(provider: AssemblyAI) ->
     assert "does not appear to contain audio" in transcript.error
 
 
-def test_a_bad_parameter_is_refused_for_good(provider: AssemblyAI) -> None:
+def silence(seconds: int) -> bytes:
+    """A WAV file."""
+    made = io.BytesIO()
+    with wave.open(made, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(bytes(2 * 16_000 * seconds))
+    return made.getvalue()
+
+
+def test_14_silence_completes_without_highlights(provider: AssemblyAI) -> None:
+    audio_url = provider.upload(iter([silence(2)]))
+    created = provider.create({"audio_url": audio_url, "auto_highlights": True, "speech_models": MODELS})
+    transcript = ended(provider, created)
+    assert (transcript.status, transcript.highlights()) == ("completed", (HighlightsStatus.EMPTY, []))
+
+
+@pytest.mark.parametrize("whole", [SPEECH, SPEECH.with_suffix(".mp4")], ids=lambda path: path.suffix)
+@pytest.mark.parametrize("part", [0.02, 0.5, 0.98])
+def test_13_media_that_breaks_off_ends_one_way_or_the_other(provider: AssemblyAI, whole: Path, part: float) -> None:
+    content = whole.read_bytes()
+    audio_url = provider.upload(iter([content[: int(len(content) * part)]]))
+    created = provider.create({"audio_url": audio_url, "auto_highlights": True, "speech_models": MODELS})
+    transcript = ended(provider, created)
+    assert transcript.status == "completed" or transcript.error
+
+
+def test_41_what_the_provider_says_of_an_expired_url_is_what_a_new_one_cures(provider: AssemblyAI, bucket: str) -> None:
+    s3: Any = boto3.client("s3", config=Config(signature_version="s3v4"))
+    s3.upload_file(str(SPEECH), bucket, "refund.mp3")
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "refund.mp3"}, ExpiresIn=1)
+    deadline = time.monotonic() + 60
+    while requests.get(url, timeout=10).status_code != 403:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    created = provider.create({"audio_url": url, "auto_highlights": True, "speech_models": MODELS})
+    transcript = ended(provider, created)
+    assert transcript.status == "error"
+    assert transcript.error.startswith("Download error")
+
+
+def test_31_a_bad_parameter_is_refused_for_good(provider: AssemblyAI) -> None:
     with pytest.raises(RequestRefused, match="should start with http"):
         provider.create({"audio_url": "ftp://nowhere", "speech_models": MODELS})
 
 
-def test_an_unknown_transcript_is_not_found(provider: AssemblyAI) -> None:
+def test_63_an_unknown_transcript_is_not_found(provider: AssemblyAI) -> None:
     with pytest.raises(TranscriptNotFound, match="does not know transcript"):
         provider.get("00000000-0000-4000-8000-000000000000")
 
 
-def test_a_wrong_key_is_the_account_s_trouble_and_a_rotated_one_works_at_once(local_system: Local) -> None:
+def test_33_a_wrong_key_is_the_account_s_trouble_and_a_rotated_one_works_at_once(local_system: Local) -> None:
     wrong = AssemblyAI(local_system.engine_url, lambda _: "wrong")
     with pytest.raises(ProviderAccountRefused, match="401"):
         list(wrong.created_since(datetime.now(UTC)))

@@ -52,12 +52,12 @@ def test_the_head_of_the_very_version_is_seen(media: Media, versioned_bucket: st
     assert (stored.version_id, stored.etag, stored.metadata) == (first.version_id, first.etag, {"agent": "slt"})
 
 
-def test_an_empty_object_is_seen_as_empty(media: Media, bucket: str) -> None:
+def test_9_an_empty_object_is_seen_as_empty(media: Media, bucket: str) -> None:
     stored, head = media.look(put(bucket, b""))
     assert (stored.size_bytes, head, stored.version_id) == (0, b"", None)
 
 
-def test_a_deleted_object_is_unusable_with_a_reason(media: Media, versioned_bucket: str, bucket: str) -> None:
+def test_4_a_deleted_object_is_unusable_with_a_reason(media: Media, versioned_bucket: str, bucket: str) -> None:
     upload = put(versioned_bucket, b"gone")
     boto3.client("s3").delete_object(Bucket=upload.bucket, Key=KEY, VersionId=str(upload.version_id))
     with pytest.raises(RecordingUnusable, match="was deleted before it was submitted"):
@@ -66,7 +66,7 @@ def test_a_deleted_object_is_unusable_with_a_reason(media: Media, versioned_buck
         media.look(Upload(bucket, "never", None, "e", 3))
 
 
-def test_an_event_without_a_version_finds_its_own_content_behind_a_newer_one(
+def test_3_an_event_without_a_version_finds_its_own_content_behind_a_newer_one(
     media: Media, versioned_bucket: str
 ) -> None:
     first = put(versioned_bucket, b"first")

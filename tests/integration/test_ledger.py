@@ -99,7 +99,7 @@ def test_a_claim_of_a_recording_that_is_submitted_or_ended_returns_it_unchanged(
         ledger.end(recording, Status.FAILED, "no audio")
 
 
-def test_an_attempt_that_lost_its_lease_records_nothing(ledger: Ledger, clock: Clock) -> None:
+def test_40_an_attempt_that_lost_its_lease_records_nothing(ledger: Ledger, clock: Clock) -> None:
     first = ledger.claim(UPLOAD, {}, LEASE).recording
     clock.pass_by(LEASE)
     second = ledger.claim(UPLOAD, {}, LEASE).recording
@@ -124,7 +124,7 @@ def test_completion_writes_row_and_phrases_together(ledger: Ledger, tables: Tabl
     assert by_position[1]["timestamps"] == [{"start": 0, "end": 500}, {"start": 1000, "end": 1500}]
 
 
-def test_the_loser_of_two_completions_writes_nothing(ledger: Ledger, tables: Tables) -> None:
+def test_70_the_loser_of_two_completions_writes_nothing(ledger: Ledger, tables: Tables) -> None:
     recording = submitted(ledger)
     assert ledger.complete(recording, {}, [highlight(1)])
     assert not ledger.complete(recording, {}, [highlight(1, "other"), highlight(2, "more")])
@@ -134,14 +134,14 @@ def test_the_loser_of_two_completions_writes_nothing(ledger: Ledger, tables: Tab
     assert raw(tables)["status"] == "completed"
 
 
-def test_a_webhook_may_complete_the_row_before_submit_records_the_id(ledger: Ledger, tables: Tables) -> None:
+def test_48_a_webhook_may_complete_the_row_before_submit_records_the_id(ledger: Ledger, tables: Tables) -> None:
     recording = ledger.claim(UPLOAD, {}, LEASE).recording
     assert ledger.complete(recording, {"transcript_id": "t1"}, [highlight(1)])
     assert not ledger.record_transcript(recording, "t1", Status.PROCESSING, OVERDUE)
     assert (raw(tables)["status"], raw(tables)["transcript_id"]) == ("completed", "t1")
 
 
-def test_five_hundred_phrases_and_a_phrase_said_twenty_thousand_times_are_stored(
+def test_65_five_hundred_phrases_and_a_phrase_said_twenty_thousand_times_are_stored(
     ledger: Ledger, tables: Tables
 ) -> None:
     recording = submitted(ledger)
@@ -185,6 +185,33 @@ def test_a_refused_upload_has_a_reason_and_is_never_overwritten(ledger: Ledger, 
     assert not ledger.claim(UPLOAD, {}, LEASE).taken
 
 
+def test_39_a_write_that_boto3_repeats_because_its_answer_was_lost_is_not_taken_for_anothers(
+    ledger: Ledger, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = vars(ledger)["_client"]
+
+    def twice(method: str) -> None:
+        write = getattr(client, method)
+
+        def repeated(**request: Any) -> Any:
+            write(**request)
+            return write(**request)
+
+        monkeypatch.setattr(client, method, repeated)
+
+    recording = ledger.claim(UPLOAD, {}, LEASE).recording
+    twice("update_item")
+    twice("put_item")
+    assert ledger.record_transcript(recording, "t1", Status.PROCESSING, OVERDUE)
+    assert ledger.end(recording, Status.FAILED, "no audio", transcript_id="t1")
+    assert not ledger.end(recording, Status.FAILED, "another reason")
+    other = replace(UPLOAD, key="other")
+    assert ledger.refuse(other, "empty", Status.IGNORED) is None
+    assert ledger.refuse(other, "again", Status.FAILED)
+    assert raw(tables)["reason"] == "no audio"
+    assert raw(tables, other.recording_id)["reason"] == "empty"
+
+
 def test_a_phrase_longer_than_a_key_may_be_is_stored_whole_and_indexed_short(ledger: Ledger, tables: Tables) -> None:
     recording = submitted(ledger)
     text = "ﷺ" * 600  # folds to many more characters
@@ -194,7 +221,7 @@ def test_a_phrase_longer_than_a_key_may_be_is_stored_whole_and_indexed_short(led
     assert len(str(item["phrase"]).encode()) <= 2048
 
 
-def test_a_failed_transcript_is_retried_once_and_not_after_the_end(ledger: Ledger, clock: Clock) -> None:
+def test_41_a_failed_transcript_is_retried_once_and_not_after_the_end(ledger: Ledger, clock: Clock) -> None:
     recording = submitted(ledger)
     assert ledger.retry(recording, "t1", "Download error", clock())
     assert not ledger.retry(recording, "t1", "Download error", clock())
@@ -267,7 +294,7 @@ def test_who_comes_new_goes_behind_those_who_wait_until_nobody_does(tables: Tabl
     assert enter(in_flight, "new").admitted
 
 
-def test_many_at_once_share_the_places(tables: Tables, clock: Clock) -> None:
+def test_42_many_at_once_share_the_places(tables: Tables, clock: Clock) -> None:
     in_flight = InFlight(tables.flow, 7, clock)
     with ThreadPoolExecutor(8) as pool:
         entries = list(pool.map(lambda number: enter(in_flight, f"recording-{number}"), range(40)))
@@ -275,7 +302,7 @@ def test_many_at_once_share_the_places(tables: Tables, clock: Clock) -> None:
     assert len(in_flight.look().holders) == 7
 
 
-def test_a_stopped_line_lets_one_probe_through_a_minute(tables: Tables, clock: Clock) -> None:
+def test_32_33_a_stopped_line_lets_one_probe_through_a_minute(tables: Tables, clock: Clock) -> None:
     in_flight = InFlight(tables.flow, 2, clock)
     in_flight.stop("the key is refused", 60)
     assert enter(in_flight, "a") == Entry("the key is refused")

@@ -31,6 +31,7 @@ ENVIRONMENT = {
     "SUBMIT_QUEUE_URL": "https://sqs.example.com/submit",
     "POWERTOOLS_METRICS_NAMESPACE": "audio-highlights",
     "SPEECH_MODELS": "universal-3-5-pro,universal-2",
+    "WEBHOOK_SOURCE_IPS": "",
     "WEBHOOK_URL": "https://api.example.com/webhook",
 }
 _numbers = itertools.count(1)

@@ -197,7 +197,7 @@ ERRORS: list[tuple[int, object, type[HighlightsError], bool | None]] = [
 
 
 @pytest.mark.parametrize("case", ERRORS, ids=lambda case: f"{case[0]} {str(case[1])[:50]}")
-def test_what_an_answer_to_create_means(
+def test_29_30_31_32_33_34_what_an_answer_to_create_means(
     provider: AssemblyAI, script: Script, case: tuple[int, object, type[HighlightsError], bool | None]
 ) -> None:
     status, body, error, may_have_accepted = case
@@ -225,10 +225,18 @@ def test_a_reason_holds_no_signature(provider: AssemblyAI, script: Script) -> No
     assert "verysecret" not in str(caught.value)
 
 
-def test_how_long_to_wait_is_told(provider: AssemblyAI, script: Script) -> None:
-    script.answer(429, {"error": "Too Many Requests"}, Retry_After="17")
-    with pytest.raises(ProviderUnavailable, match="17 s"):
+@pytest.mark.parametrize(
+    ("retry_after", "seconds"),
+    [("17", 17), (None, 0), ("", 0), ("soon", 0), ("-5", 0), ("1.5", 0), ("Wed, 21 Oct 2026 07:28:00 GMT", 0)],
+)
+def test_29_how_long_to_wait_is_told_where_it_can_be_read(
+    provider: AssemblyAI, script: Script, retry_after: str | None, seconds: int
+) -> None:
+    script.answer(429, {"error": "Too Many Requests"}, **({} if retry_after is None else {"Retry_After": retry_after}))
+    with pytest.raises(ProviderUnavailable) as caught:
         provider.create({})
+    assert caught.value.wait_seconds == seconds
+    assert (f"{seconds} s" in str(caught.value)) == bool(seconds)
 
 
 def test_a_redirect_does_not_take_the_key_elsewhere(provider: AssemblyAI, script: Script) -> None:
@@ -239,12 +247,30 @@ def test_a_redirect_does_not_take_the_key_elsewhere(provider: AssemblyAI, script
 
 
 @pytest.mark.parametrize("status", [400, 404])
-def test_an_unknown_transcript_is_not_found_whichever_code_says_so(
+def test_63_an_unknown_transcript_is_not_found_whichever_code_says_so(
     provider: AssemblyAI, script: Script, status: int
 ) -> None:
     script.answer(status, {"error": "Transcript lookup error, transcript id not found"})
     with pytest.raises(TranscriptNotFound, match="t1"):
         provider.get("t1")
+
+
+def test_74_a_transcript_that_was_deleted_is_not_found_though_it_is_answered(
+    provider: AssemblyAI, script: Script
+) -> None:
+    script.answer(200, {"id": "t1", "status": "completed", "audio_url": "http://deleted_by_user", "text": None})
+    with pytest.raises(TranscriptNotFound, match="t1"):
+        provider.get("t1")
+
+
+def test_37_a_key_that_cannot_be_read_sends_nothing(script: Script) -> None:
+    def no_key(fresh: bool) -> str:
+        message = f"Secrets Manager is down (fresh={fresh})"
+        raise OSError(message)
+
+    with pytest.raises(OSError, match="down"):
+        AssemblyAI(script.url, no_key).create({})
+    assert not script.asked
 
 
 def test_another_refusal_is_no_lost_transcript(provider: AssemblyAI, script: Script) -> None:
@@ -256,7 +282,7 @@ def test_another_refusal_is_no_lost_transcript(provider: AssemblyAI, script: Scr
 @pytest.mark.parametrize(
     ("status", "body"), [(404, b"<html>not found</html>"), (404, b""), (500, {"error": "not found"}), (429, b"")]
 )
-def test_trouble_on_the_way_is_no_lost_transcript(
+def test_63_trouble_on_the_way_is_no_lost_transcript(
     provider: AssemblyAI, script: Script, status: int, body: object
 ) -> None:
     script.answer(status, body)
@@ -272,7 +298,7 @@ def test_an_upload_without_a_url_is_tried_again(provider: AssemblyAI, script: Sc
     assert not caught.value.may_have_accepted
 
 
-def test_what_is_not_json_counts_as_missing(provider: AssemblyAI, script: Script) -> None:
+def test_65_what_is_not_json_counts_as_missing(provider: AssemblyAI, script: Script) -> None:
     raw = b'{"id": "t1", "status": "completed", "rank": NaN, "high": [Infinity, -Infinity, 0.07]}'
     script.answer(200, raw)
     body = provider.get("t1").body
@@ -280,7 +306,7 @@ def test_what_is_not_json_counts_as_missing(provider: AssemblyAI, script: Script
     assert body["high"] == [None, None, 0.07]
 
 
-def test_a_number_too_large_counts_as_missing(provider: AssemblyAI, script: Script) -> None:
+def test_65_a_number_too_large_counts_as_missing(provider: AssemblyAI, script: Script) -> None:
     script.answer(200, b'{"id": "t1", "status": "completed", "rank": 1e999}')
     assert provider.get("t1").body["rank"] is None
 
@@ -288,7 +314,7 @@ def test_a_number_too_large_counts_as_missing(provider: AssemblyAI, script: Scri
 # ---- the key
 
 
-def test_a_rotated_key_works_at_once(provider: AssemblyAI, script: Script) -> None:
+def test_33_a_rotated_key_works_at_once(provider: AssemblyAI, script: Script) -> None:
     script.answer(401, {"error": "Authentication error"})
     script.answer(200, CREATED)
     assert provider.create({"a": 1}).transcript_id == "t1"
@@ -296,7 +322,7 @@ def test_a_rotated_key_works_at_once(provider: AssemblyAI, script: Script) -> No
     assert [json.loads(body) for _, _, _, body in script.asked] == [{"a": 1}, {"a": 1}]
 
 
-def test_a_wrong_key_is_tried_twice_and_is_in_no_text(provider: AssemblyAI, script: Script) -> None:
+def test_33_a_wrong_key_is_tried_twice_and_is_in_no_text(provider: AssemblyAI, script: Script) -> None:
     for _ in range(3):
         script.answer(401, {"error": "Authentication error, API token missing/invalid"})
     with pytest.raises(ProviderAccountRefused) as caught:
@@ -344,7 +370,7 @@ def test_a_transcript_without_id_or_status_is_asked_for_again(
 # ---- the connection
 
 
-def test_a_refused_connection_accepted_nothing() -> None:
+def test_28_a_refused_connection_accepted_nothing() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         provider = AssemblyAI(f"http://127.0.0.1:{unused.getsockname()[1]}", lambda _: "very-secret-key")
@@ -354,7 +380,7 @@ def test_a_refused_connection_accepted_nothing() -> None:
     assert "very-secret-key" not in str(caught.value)
 
 
-def test_a_name_that_does_not_resolve_accepted_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_28_a_name_that_does_not_resolve_accepted_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*_: object, **__: object) -> Any:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -364,7 +390,7 @@ def test_a_name_that_does_not_resolve_accepted_nothing(monkeypatch: pytest.Monke
     assert not caught.value.may_have_accepted
 
 
-def test_broken_tls_may_have_come_after_the_request_was_read(script: Script) -> None:
+def test_28_broken_tls_may_have_come_after_the_request_was_read(script: Script) -> None:
     script.answer(200, CREATED)
     with pytest.raises(ProviderUnavailable) as caught:
         AssemblyAI(script.url.replace("http:", "https:"), lambda _: "key").create({})
@@ -373,7 +399,7 @@ def test_broken_tls_may_have_come_after_the_request_was_read(script: Script) -> 
 
 
 @pytest.mark.parametrize("how", [RESET, CLOSE])
-def test_a_connection_lost_after_the_request_was_read_may_have_accepted(
+def test_27_a_connection_lost_after_the_request_was_read_may_have_accepted(
     provider: AssemblyAI, script: Script, how: str
 ) -> None:
     script.answers.append(how)
@@ -383,7 +409,7 @@ def test_a_connection_lost_after_the_request_was_read_may_have_accepted(
     assert caught.value.may_have_accepted
 
 
-def test_an_answer_cut_short_may_have_accepted(provider: AssemblyAI, script: Script) -> None:
+def test_34_an_answer_cut_short_may_have_accepted(provider: AssemblyAI, script: Script) -> None:
     script.answer(200, CREATED, Content_Length="1000")
     with pytest.raises(ProviderUnavailable) as caught:
         provider.create({})

@@ -43,7 +43,7 @@ def poisonous(one: SQSRecord) -> None:
         raise RecordingInWork(message)
 
 
-def test_only_the_poison_comes_again(logger: Logger) -> None:
+def test_19_only_the_poison_comes_again(logger: Logger) -> None:
     bodies = ["good", "poison", "good", "busy", "good"]
     handled: list[str] = []
 
@@ -61,18 +61,18 @@ def test_a_good_batch_is_done(logger: Logger) -> None:
     assert answer_batch(event, CONTEXT, poisonous, logger, FakeQueue()) == {"batchItemFailures": []}
 
 
-def test_a_batch_of_which_all_fails_is_answered_record_by_record(logger: Logger) -> None:
+def test_20_a_batch_of_which_all_fails_is_answered_record_by_record(logger: Logger) -> None:
     event = {"Records": [record(1, "poison"), record(2, "busy")]}
     assert failed(answer_batch(event, CONTEXT, poisonous, logger, FakeQueue())) == ["m1", "m2"]
 
 
-def test_a_body_that_is_not_json_is_only_its_own_trouble(logger: Logger) -> None:
+def test_6_19_a_body_that_is_not_json_is_only_its_own_trouble(logger: Logger) -> None:
     event = {"Records": [{**record(1, ""), "body": "not JSON"}, record(2, "good")]}
     assert failed(answer_batch(event, CONTEXT, poisonous, logger, FakeQueue())) == ["m1"]
 
 
 @pytest.mark.parametrize("body", ["", "{", "[" * 100_000, "no JSON"])
-def test_what_no_retry_can_cure_is_a_dead_letter_at_once_and_an_error_in_the_log(
+def test_6_what_no_retry_can_cure_is_a_dead_letter_at_once_and_an_error_in_the_log(
     logger: Logger, output: io.StringIO, body: str
 ) -> None:
     queue = FakeQueue()
@@ -143,6 +143,20 @@ def test_a_failed_message_is_hidden_for_as_long_as_its_line_says(logger: Logger,
     assert 48 <= seconds <= 60
     [line] = lines(output.getvalue())
     assert line["next_try_seconds"] == seconds
+
+
+@pytest.mark.parametrize(("asked", "least", "most"), [(0, 12, 15), (600, 600, 600), (10**6, 21_600, 21_600)])
+def test_29_a_message_is_hidden_for_as_long_as_the_provider_asked(
+    logger: Logger, asked: int, least: int, most: int
+) -> None:
+    def too_many(_: SQSRecord) -> None:
+        message = "429"
+        raise ProviderUnavailable(message, wait_seconds=asked)
+
+    queue = FakeQueue()
+    assert failed(answer_batch({"Records": [record(1, "")]}, CONTEXT, too_many, logger, queue)) == ["m1"]
+    [(_, seconds)] = queue.hidden
+    assert least <= seconds <= most
 
 
 def test_a_queue_that_cannot_hide_a_message_stops_nothing(logger: Logger, output: io.StringIO) -> None:

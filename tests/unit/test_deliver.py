@@ -156,7 +156,7 @@ WITHOUT_RANK = {"count": 1, "text": "without a rank", "timestamps": []}
         ),
     ],
 )
-def test_whatever_became_of_the_highlights_the_recording_completes(
+def test_15_64_whatever_became_of_the_highlights_the_recording_completes(
     expected: str, texts: list[str], body: dict[str, Any]
 ) -> None:
     world = World()
@@ -171,7 +171,7 @@ def test_whatever_became_of_the_highlights_the_recording_completes(
     assert [told["highlights_status"] for told in world.told(HIGHLIGHTS_READY)] == [expected]
 
 
-def test_a_body_without_any_result_completes() -> None:
+def test_64_a_body_without_any_result_completes() -> None:
     world = World()
     finished = world.submitted()
     world.provider.end(finished.transcript_id)
@@ -179,7 +179,7 @@ def test_a_body_without_any_result_completes() -> None:
     assert world.row(finished)["highlights_status"] == "missing"
 
 
-def test_five_hundred_phrases_are_all_stored_in_order() -> None:
+def test_65_five_hundred_phrases_are_all_stored_in_order() -> None:
     world = World()
     results = [{**CLAIM, "text": f"phrase {number}", "rank": number / 1000} for number in range(500)]
     finished = completed(world, auto_highlights_result={"status": "success", "results": results})
@@ -204,7 +204,7 @@ def test_five_hundred_phrases_are_all_stored_in_order() -> None:
     ],
     ids=str,
 )
-def test_a_strange_entry_keeps_its_phrase(entry: dict[str, Any]) -> None:
+def test_64_65_69_a_strange_entry_keeps_its_phrase(entry: dict[str, Any]) -> None:
     world = World()
     finished = completed(world, auto_highlights_result={"status": "success", "results": [{**CLAIM, **entry}]})
     world.deliver(finished)
@@ -212,8 +212,41 @@ def test_a_strange_entry_keeps_its_phrase(entry: dict[str, Any]) -> None:
     assert item.text == entry.get("text", "new claim")
 
 
+def test_14_silence_is_a_completed_recording_without_highlights() -> None:
+    world = World()
+    silent = {"text": "", "words": [], "auto_highlights_result": {"status": "success", "results": []}}
+    finished = completed(world, **silent, confidence=0.0)
+    assert world.deliver(finished)[0] is Outcome.COMPLETED
+    row = world.row(finished)
+    assert (row["highlights_status"], row["highlight_count"], row["top_highlights"]) == ("empty", 0, [])
+    assert files(world)[1]["words"] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<img src=x onerror=alert(1)>",
+        "\u202eevil\u202c \u05e9\u05dc\u05d5\u05dd",
+        "\U0001f469\u200d\U0001f680 e\u0301",
+        "\"quoted\" 'twice' \\ `",
+        "a\n\tb\x00\x1b[31m",
+    ],
+    ids=ascii,
+)
+def test_69_a_phrase_is_stored_and_told_as_it_is(text: str) -> None:
+    world = World()
+    finished = completed(world, auto_highlights_result={"status": "success", "results": [{**REFUND, "text": text}]})
+    world.deliver(finished)
+    [item] = world.ledger.items[finished.recording_id].values()
+    [told] = world.told(HIGHLIGHTS_READY)
+    highlights, _ = files(world)
+    assert item.text == text
+    assert world.row(finished)["top_highlights"] == told["top_highlights"] == highlights["top_highlights"] == [text]
+    assert highlights["auto_highlights_result"]["results"][0]["text"] == text
+
+
 @pytest.mark.parametrize("rank", [1e-200, 1e200, 10**40, -(10**40), 10**400], ids=lambda rank: f"{rank!r:.9}")
-def test_a_rank_beyond_what_a_table_takes_counts_as_missing(rank: float) -> None:
+def test_65_a_rank_beyond_what_a_table_takes_counts_as_missing(rank: float) -> None:
     world = World()
     results = [{**CLAIM, "rank": rank}]
     finished = completed(world, auto_highlights_result={"status": "success", "results": results})
@@ -235,7 +268,7 @@ def test_a_rank_beyond_what_a_table_takes_counts_as_missing(rank: float) -> None
     ],
     ids=["duration", "count", "timestamp"],
 )
-def test_a_number_of_the_wrong_kind_does_not_keep_a_recording_open(body: dict[str, Any]) -> None:
+def test_65_a_number_of_the_wrong_kind_does_not_keep_a_recording_open(body: dict[str, Any]) -> None:
     world = World()
     assert world.deliver(completed(world, **body))[0] is Outcome.COMPLETED
 
@@ -243,7 +276,7 @@ def test_a_number_of_the_wrong_kind_does_not_keep_a_recording_open(body: dict[st
 # ---- errors
 
 
-def test_a_failed_transcript_fails_the_recording_with_a_reason_without_a_signature() -> None:
+def test_54_a_failed_transcript_fails_the_recording_with_a_reason_without_a_signature() -> None:
     world = World()
     finished = world.submitted()
     audio_url = world.provider.jobs["t1"]["audio_url"]
@@ -266,7 +299,7 @@ def test_an_error_without_a_text_still_gives_a_reason() -> None:
     assert "gave no reason" in world.row(finished)["reason"]
 
 
-def test_a_transcript_that_the_provider_lost_fails_the_recording() -> None:
+def test_63_74_a_transcript_that_the_provider_lost_fails_the_recording() -> None:
     world = World()
     finished = world.submitted()
     world.provider.jobs.clear()
@@ -298,6 +331,18 @@ def test_the_error_of_an_older_attempt_does_not_end_a_newer_one() -> None:
     assert world.deliver(second)[0] is Outcome.COMPLETED
 
 
+@pytest.mark.parametrize("error", ["Audio duration is too short.", "Download error, unable to download"])
+def test_70_whatever_the_error_of_an_older_attempt_the_newer_one_goes_on(error: str) -> None:
+    world = World()
+    first, second = second_attempt(world)
+    world.provider.end("t1", "error", error=error)
+    row = dict(world.row(first))
+    assert world.deliver(first)[0] is Outcome.DUPLICATE
+    assert world.row(first) == row
+    assert not world.events.told
+    assert world.in_flight.holders == {second.recording_id}
+
+
 def test_the_error_of_an_adopted_transcript_ends_the_recording() -> None:
     world = World()
     upload = world.media.put()
@@ -312,7 +357,7 @@ def test_the_error_of_an_adopted_transcript_ends_the_recording() -> None:
 
 
 @pytest.mark.parametrize("status", ["queued", "processing"])
-def test_a_transcript_that_is_not_ready_comes_again(status: str) -> None:
+def test_62_a_transcript_that_is_not_ready_comes_again(status: str) -> None:
     world = World()
     finished = world.submitted()
     world.provider.jobs["t1"]["status"] = status
@@ -322,7 +367,7 @@ def test_a_transcript_that_is_not_ready_comes_again(status: str) -> None:
     assert not world.results.files
 
 
-def test_trouble_of_the_provider_changes_nothing() -> None:
+def test_63_trouble_of_the_provider_changes_nothing() -> None:
     world = World()
     finished = completed(world)
     world.provider.get_troubles["t1"] = ProviderUnavailable("503", may_have_accepted=True)
@@ -337,7 +382,7 @@ def test_trouble_of_the_provider_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("status", ["completed", "error"])
-def test_duplicates_and_replays_change_nothing_and_tell_nobody(status: str) -> None:
+def test_46_47_duplicates_and_replays_change_nothing_and_tell_nobody(status: str) -> None:
     world = World()
     finished = world.submitted()
     world.provider.end("t1", status, **COMPLETED)
@@ -351,7 +396,7 @@ def test_duplicates_and_replays_change_nothing_and_tell_nobody(status: str) -> N
 
 
 @pytest.mark.parametrize(("status", "event"), [("completed", HIGHLIGHTS_READY), ("error", RECORDING_FAILED)])
-def test_a_redelivery_after_the_row_was_closed_tells_again(status: str, event: str) -> None:
+def test_66_a_redelivery_after_the_row_was_closed_tells_again(status: str, event: str) -> None:
     world = World()
     finished = world.submitted()
     world.provider.end("t1", status, **COMPLETED)
@@ -366,7 +411,7 @@ def test_a_redelivery_after_the_row_was_closed_tells_again(status: str, event: s
 
 
 @pytest.mark.parametrize("status", ["completed", "error"])
-def test_a_crash_after_any_side_effect_leaves_one_result_set_and_an_event(status: str) -> None:
+def test_66_a_crash_after_any_side_effect_leaves_one_result_set_and_an_event(status: str) -> None:
     untroubled = World()
     finished = untroubled.submitted()
     before = len(untroubled.journal.effects)
@@ -389,7 +434,7 @@ def test_a_crash_after_any_side_effect_leaves_one_result_set_and_an_event(status
         assert not world.in_flight.holders
 
 
-def test_a_webhook_before_the_id_was_recorded_finds_its_recording() -> None:
+def test_48_a_webhook_before_the_id_was_recorded_finds_its_recording() -> None:
     world = World()
     upload = world.media.put()
     world.journal.crash_after = "create"
@@ -425,7 +470,7 @@ def of_another_system(world: World) -> Finished:
 @pytest.mark.parametrize("make", [another_recordings, without_our_webhook, of_another_system])
 @pytest.mark.parametrize("poll", [False, True])
 @pytest.mark.parametrize("status", ["completed", "error"])
-def test_a_foreign_transcript_stores_nothing(make: Callable[[World], Finished], status: str, *, poll: bool) -> None:
+def test_53_a_foreign_transcript_stores_nothing(make: Callable[[World], Finished], status: str, *, poll: bool) -> None:
     world = World(poll=poll)
     finished = make(world)
     world.provider.end(finished.transcript_id, status, **COMPLETED)
@@ -444,13 +489,13 @@ def test_poll_mode_delivers_the_transcript_that_the_row_names() -> None:
     assert world.deliver(finished)[0] is Outcome.COMPLETED
 
 
-def test_news_of_a_recording_without_a_row_is_kept_for_a_person() -> None:
+def test_51_news_of_a_recording_without_a_row_is_kept_for_a_person() -> None:
     world = World()
     with pytest.raises(ForeignTranscript, match="row was deleted"):
         world.deliver(Finished("f" * 32, 1, "t1"))
 
 
-def test_a_completed_that_the_provider_does_not_confirm_stores_nothing() -> None:
+def test_52_a_completed_that_the_provider_does_not_confirm_stores_nothing() -> None:
     world = World()
     finished = world.submitted()
     with pytest.raises(TranscriptNotReady):
@@ -477,7 +522,7 @@ def assert_all_of_one_transcript(world: World, finished: Finished) -> None:
 
 
 @pytest.mark.parametrize("redelivered", [False, True])
-def test_of_two_transcripts_one_after_the_other_the_first_stays(*, redelivered: bool) -> None:
+def test_70_of_two_transcripts_one_after_the_other_the_first_stays(*, redelivered: bool) -> None:
     world = World()
     first, second = two_transcripts(world)
     world.deliver(first)
@@ -488,7 +533,7 @@ def test_of_two_transcripts_one_after_the_other_the_first_stays(*, redelivered: 
     assert_all_of_one_transcript(world, first)
 
 
-def test_of_two_transcripts_at_the_same_time_files_items_and_row_are_of_the_same() -> None:
+def test_70_of_two_transcripts_at_the_same_time_files_items_and_row_are_of_the_same() -> None:
     world = World()
     first, second = two_transcripts(world)
     world.results.during_put = lambda: world.deliver(first)
@@ -497,7 +542,7 @@ def test_of_two_transcripts_at_the_same_time_files_items_and_row_are_of_the_same
     assert_all_of_one_transcript(world, first)
 
 
-def test_a_redelivery_after_the_provider_deleted_the_transcript_keeps_what_was_stored() -> None:
+def test_74_a_redelivery_after_the_provider_deleted_the_transcript_keeps_what_was_stored() -> None:
     world = World()
     finished = completed(world)
     world.deliver(finished)
@@ -507,7 +552,7 @@ def test_a_redelivery_after_the_provider_deleted_the_transcript_keeps_what_was_s
     assert (world.results.files, world.row(finished)) == (stored, row)
 
 
-def test_an_unknown_id_that_the_row_does_not_name_ends_nothing() -> None:
+def test_53_an_unknown_id_that_the_row_does_not_name_ends_nothing() -> None:
     world = World()
     finished = world.submitted()
     with pytest.raises(ForeignTranscript):

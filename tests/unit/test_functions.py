@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from audio_highlights.errors import MalformedMessage, ProviderUnavailable, RequestRefused
 from audio_highlights.models import Finished, Status, Upload
 from audio_highlights.workflow import HIGHLIGHTS_READY, RECORDING_FAILED, binding
-from tests.fakes import SECRET, FakeSecrets, World
+from tests.fakes import SECRET, FakeQueue, FakeSecrets, World
 from tests.unit.functions import ROOT, Context, event, load, shared
 
 TRANSCRIPT = "9ea68fd3-f953-42c1-9742-976c447fb463"
@@ -64,7 +65,7 @@ def test_an_uploaded_object_is_submitted(world: World, monkeypatch: pytest.Monke
     assert (row["key"], row["status"], row["transcript_id"]) == ("calls/refund.mp3", Status.PROCESSING, TRANSCRIPT)
 
 
-def test_an_odd_key_is_submitted_as_it_is(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_7_an_odd_key_is_submitted_as_it_is(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     upload = upload_of("submit/odd-key")
     assert {" ", "+", "%25", "#", "?", "\u0308", "\U0001f600"} == {
         part for part in (" ", "+", "%25", "#", "?", "\u0308", "\U0001f600") if part in upload.key
@@ -74,7 +75,7 @@ def test_an_odd_key_is_submitted_as_it_is(world: World, monkeypatch: pytest.Monk
     assert world.row(upload)["key"] == upload.key
 
 
-def test_good_among_malformed_is_submitted_and_the_malformed_go_to_the_dead_letters_at_once(
+def test_6_19_good_among_malformed_is_submitted_and_the_malformed_go_to_the_dead_letters_at_once(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     records = event("submit/malformed-and-good")["Records"]
@@ -113,8 +114,26 @@ def test_the_webhook_sample_is_bound_to_the_recording_of_the_upload_sample(
     assert binding(SECRET, recording_id, 1) in event("webhook/completed")["headers"].values()
 
 
-def test_a_wrongly_bound_webhook_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_43_a_wrongly_bound_webhook_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(world, "webhook/wrong-binding", monkeypatch) == {"statusCode": 401}
+    assert not world.queue.sent
+
+
+@pytest.mark.parametrize("part", ["results_queue", "secrets"])
+def test_57_58_a_throttled_webhook_is_no_4xx(world: World, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+    throttled = ClientError({"Error": {"Code": "ThrottlingException"}}, "Call")
+
+    class NoSecrets(FakeSecrets):
+        def __getattribute__(self, name: str) -> Any:
+            raise throttled.with_traceback(None)
+
+    webhook = shared("webhook", monkeypatch)
+    monkeypatch.setattr(webhook, "secrets", FakeSecrets())
+    monkeypatch.setattr(webhook, "results_queue", FakeQueue(trouble=throttled))
+    if part == "secrets":
+        monkeypatch.setattr(webhook, "secrets", NoSecrets())
+    with pytest.raises(ClientError, match="Throttling"):  # API Gateway answers 500, and the provider tries again
+        webhook.handler(event("webhook/completed"), Context())
     assert not world.queue.sent
 
 
@@ -196,7 +215,7 @@ def test_once_a_day_the_bucket_is_scanned_and_the_next_sweep_goes_on_where_the_t
     assert "seen" not in sweep.handler(event("sweep/scheduled"), Context())
 
 
-def test_a_sweep_counts_as_metrics_and_one_that_fails_has_no_heartbeat(
+def test_72_a_sweep_counts_as_metrics_and_one_that_fails_has_no_heartbeat(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(world, "sweep/scheduled", monkeypatch)

@@ -50,6 +50,19 @@ def test_42_whoever_ends_calls_who_waits_longest(status: str) -> None:
         assert world.submit(expected)[0] is Outcome.SUBMITTED
 
 
+def test_42_who_came_first_and_found_no_place_again_is_still_called_first() -> None:
+    world = World(most=1)
+    at_work, first, second = (world.media.put(name) for name in ("a.wav", "b.wav", "c.wav"))
+    for upload in (at_work, first, second):
+        world.submit(upload)
+        world.clock.advance(1)
+    assert world.submit(first)[0] is Outcome.WAITING  # it was called, and a newcomer had the place
+    world.clock.advance(1)
+    world.provider.end("t1")
+    world.deliver(finished(world, at_work))
+    assert world.called() == [first]
+
+
 def test_42_a_place_that_comes_free_before_the_row_waits_is_not_lost() -> None:
     world = World(most=1)
     first, second = world.media.put("a.wav"), world.media.put("b.wav")
@@ -215,7 +228,7 @@ def test_24_a_burst_ends_completed_and_each_is_paid_once(seed: int) -> None:
 
 
 @pytest.mark.parametrize("refusal", [NEGATIVE_BALANCE, WRONG_KEY], ids=["32", "33"])
-def test_a_refused_account_stops_the_line_but_for_a_probe_now_and_then(refusal: Exception) -> None:
+def test_32_33_a_refused_account_stops_the_line_but_for_a_probe_now_and_then(refusal: Exception) -> None:
     world = World()
     uploads = [world.media.put(name) for name in "abcd"]
     world.provider.refusals += [refusal, refusal]

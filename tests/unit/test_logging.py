@@ -69,6 +69,21 @@ def test_a_line_break_in_a_key_does_not_make_a_second_line(logger: Logger, outpu
     assert len(lines(output.getvalue())) == 1
 
 
+@pytest.mark.parametrize(
+    "character", ["\x7f", "\x85", "\x9b", "\u2028", "\u2029", "\u202e", "\ud800", "\U000e0001"], ids=ascii
+)
+def test_a_character_that_is_not_for_reading_is_escaped_and_still_there(
+    logger: Logger, output: io.StringIO, character: str
+) -> None:
+    logger.info(f"a{character}b", key=f"käll {character} 日本 📞")  # noqa: G004
+    text = output.getvalue()
+    assert text.rstrip("\n").isprintable()
+    assert "käll" in text
+    assert "日本 📞" in text
+    [line] = lines(text)
+    assert (line["message"], line["key"]) == (f"a{character}b", f"käll {character} 日本 📞")
+
+
 def submit_lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], world: World) -> str:
     submit = load("submit", monkeypatch)
     monkeypatch.setattr(submit, "submitter", world.submitter)

@@ -79,7 +79,7 @@ def test_real_recordings_are_let_through(name: str) -> None:
 
 
 @pytest.mark.parametrize("head", OTHERS.values(), ids=OTHERS)
-def test_what_is_surely_no_media_is_refused(head: bytes) -> None:
+def test_11_what_is_surely_no_media_is_refused(head: bytes) -> None:
     assert not_media(head)
 
 

@@ -64,7 +64,7 @@ def test_parts_cannot_be_shifted_into_one_another() -> None:
     assert Upload("ab", "c", "v", "", 1).recording_id != Upload("a", "bc", "v", "", 1).recording_id
 
 
-def test_two_spellings_of_a_name_are_two_recordings() -> None:
+def test_7_two_spellings_of_a_name_are_two_recordings() -> None:
     composed, decomposed = (unicodedata.normalize(form, "Z\u00fcrich.wav") for form in ("NFC", "NFD"))
     assert replace(UPLOAD, key=composed).recording_id != replace(UPLOAD, key=decomposed).recording_id
 
@@ -76,7 +76,7 @@ def test_different_places_or_versions_are_different_recordings(one: Upload, othe
 
 
 @given(st.text(st.characters(), min_size=1))
-def test_any_key_gives_a_recording_id(key: str) -> None:
+def test_7_any_key_gives_a_recording_id(key: str) -> None:
     assert len(replace(UPLOAD, key=key).recording_id) == 32
 
 
@@ -102,13 +102,13 @@ KEYS = [
 
 
 @pytest.mark.parametrize("key", KEYS, ids=ascii)
-def test_a_key_is_taken_as_it_comes(key: str) -> None:
+def test_7_a_key_is_taken_as_it_comes(key: str) -> None:
     message = json.dumps(event(key=key, size=10, etag="e1", **{"version-id": "v1"}))
     assert Upload.from_event(json.loads(message)) == Upload("recordings", key, "v1", "e1", 10)
 
 
 @given(st.text(min_size=1))
-def test_no_key_is_changed(key: str) -> None:
+def test_7_no_key_is_changed(key: str) -> None:
     assert Upload.from_event(event(key=key, size=1, etag="e")).key == key
 
 
@@ -152,9 +152,15 @@ MALFORMED: list[Any] = [
 
 
 @pytest.mark.parametrize("malformed", MALFORMED, ids=str)
-def test_what_is_no_object_created_event_is_malformed(malformed: object) -> None:
+def test_5_6_what_is_no_object_created_event_is_malformed(malformed: object) -> None:
     with pytest.raises(MalformedMessage):
         Upload.from_event(malformed)
+
+
+def test_5_what_we_do_not_know_in_an_event_does_no_harm() -> None:
+    known = event(key="k", size=1, etag="e")
+    more = {**known, "detail": {**known["detail"], "reason": "CopyObject", "new": [1]}, "version": "1", "new": {}}
+    assert Upload.from_event(more) == Upload.from_event(known)
 
 
 JSON = st.recursive(
@@ -170,7 +176,7 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_any_json_is_an_upload_or_malformed(body: object) -> None:
+def test_6_any_json_is_an_upload_or_malformed(body: object) -> None:
     try:
         upload = Upload.from_event(body)
     except MalformedMessage:
@@ -254,7 +260,7 @@ def test_the_providers_count_is_kept() -> None:
 
 
 @given(JSON)
-def test_no_result_of_any_shape_is_an_error(result: object) -> None:
+def test_64_no_result_of_any_shape_is_an_error(result: object) -> None:
     status, found = Transcript({"auto_highlights_result": result}).highlights()
     assert bool(found) == (status in (HighlightsStatus.SUCCESS, HighlightsStatus.RANK_MISSING))
 

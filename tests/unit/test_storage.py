@@ -16,7 +16,7 @@ from botocore.stub import ANY, Stubber
 
 from audio_highlights.errors import PermanentError, RecordingUnusable
 from audio_highlights.models import Recording, Status, Upload, is_marked
-from audio_highlights.storage import Media, Results
+from audio_highlights.storage import Media, Results, Secrets
 from tests.fakes import WAV
 from tests.unit.test_models import KEYS
 
@@ -239,3 +239,75 @@ def test_a_highlights_file_is_one_line(results: Results, written: dict[str, byte
 def test_text_that_is_no_text_is_stored_all_the_same(results: Results, written: dict[str, bytes]) -> None:
     results.put_highlights(RECORDING, {"text": "\ud800"})
     assert written
+
+
+# ---- Secrets
+
+
+class Vault:
+    """Secrets Manager: what each version stage of the one secret holds, and what was asked for."""
+
+    class exceptions:  # noqa: N801  named as boto3 names it
+        class ResourceNotFoundException(Exception):
+            pass
+
+    def __init__(self, **stages: str) -> None:
+        self.stages = stages
+        self.asked: list[str] = []
+
+    def get_secret_value(self, *, SecretId: str, VersionStage: str = "AWSCURRENT") -> dict[str, str]:  # noqa: N803
+        assert SecretId == "arn"
+        self.asked.append(VersionStage)
+        if VersionStage not in self.stages:
+            raise self.exceptions.ResourceNotFoundException
+        return {"SecretString": self.stages[VersionStage]}
+
+
+def secrets_of(vault: Vault) -> Secrets:
+    secrets = Secrets()
+    vars(secrets)["_provider"].client = vault
+    return secrets
+
+
+def test_a_secret_that_fits_is_all_that_is_asked_for() -> None:
+    vault = Vault(AWSCURRENT="new\n", AWSPREVIOUS="old")
+    secrets = secrets_of(vault)
+    for _ in range(3):
+        assert next(secrets.accepted("arn")) == "new"
+    assert vault.asked == ["AWSCURRENT"]
+
+
+def test_a_rotation_that_the_cache_has_not_seen_is_seen_when_the_cached_secret_does_not_fit() -> None:
+    vault = Vault(AWSCURRENT="first")
+    secrets = secrets_of(vault)
+    assert list(secrets.accepted("arn")) == ["first", "first"]
+    vault = Vault(AWSCURRENT="second\n", AWSPREVIOUS="first\n")
+    secrets = secrets_of(vault)
+    assert next(secrets.accepted("arn")) == "second"
+    vault.stages = {"AWSCURRENT": "third", "AWSPREVIOUS": "second"}
+    assert list(secrets.accepted("arn")) == ["second", "third", "second"]
+
+
+def test_ten_wrong_callers_cost_two_questions_and_a_while_later_two_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("audio_highlights.storage.time.monotonic", lambda: now)
+    vault = Vault(AWSCURRENT="new", AWSPREVIOUS="old")
+    secrets = secrets_of(vault)
+    for _ in range(10):
+        assert list(secrets.accepted("arn")) == ["new", "new", "old"]
+    assert vault.asked == ["AWSCURRENT", "AWSCURRENT", "AWSPREVIOUS"]
+    now += 6
+    vault.stages = {"AWSCURRENT": "newer"}
+    assert list(secrets.accepted("arn")) == ["new", "newer"]
+    assert len(vault.asked) == 5
+
+
+def test_trouble_with_the_secret_before_is_not_taken_for_its_absence() -> None:
+    class Busy(Vault):
+        def get_secret_value(self, *, SecretId: str, VersionStage: str = "AWSCURRENT") -> dict[str, str]:  # noqa: N803
+            if VersionStage == "AWSPREVIOUS":
+                raise ClientError({"Error": {"Code": "ThrottlingException"}}, "GetSecretValue")
+            return super().get_secret_value(SecretId=SecretId, VersionStage=VersionStage)
+
+    with pytest.raises(ClientError, match="Throttling"):
+        list(secrets_of(Busy(AWSCURRENT="new")).accepted("arn"))

@@ -128,7 +128,7 @@ def test_what_the_event_lacks_is_taken_from_the_object() -> None:
 # ---- more than once
 
 
-def test_the_same_event_five_times_pays_once() -> None:
+def test_1_the_same_event_five_times_pays_once() -> None:
     world = World()
     upload = world.media.put()
     outcomes = [world.submit(upload)[0] for _ in range(5)]
@@ -137,7 +137,7 @@ def test_the_same_event_five_times_pays_once() -> None:
 
 
 @pytest.mark.parametrize("status", ["completed", "error"])
-def test_an_event_that_comes_after_the_end_changes_nothing(status: str) -> None:
+def test_1_an_event_that_comes_after_the_end_changes_nothing(status: str) -> None:
     world = World()
     upload = world.media.put()
     world.submit(upload)
@@ -149,7 +149,7 @@ def test_an_event_that_comes_after_the_end_changes_nothing(status: str) -> None:
     assert len(world.provider.jobs) == 1
 
 
-def test_new_content_under_an_old_key_is_a_recording_of_its_own() -> None:
+def test_2_3_new_content_under_an_old_key_is_a_recording_of_its_own() -> None:
     world = World()
     older, newer = world.media.put(), world.media.put()
     for upload in (newer, older, older, newer):
@@ -158,7 +158,7 @@ def test_new_content_under_an_old_key_is_a_recording_of_its_own() -> None:
     assert len(world.provider.paid) == 2
 
 
-def test_of_two_submits_at_once_the_second_waits() -> None:
+def test_21_40_of_two_submits_at_once_the_second_waits() -> None:
     world = World()
     upload = world.media.put()
     refused: list[RecordingInWork] = []
@@ -174,7 +174,7 @@ def test_of_two_submits_at_once_the_second_waits() -> None:
     assert world.provider.paid == ["t1"]
 
 
-def test_a_webhook_before_the_id_is_recorded_ends_the_recording() -> None:
+def test_48_a_webhook_before_the_id_is_recorded_ends_the_recording() -> None:
     world = World()
     upload = world.media.put()
 
@@ -192,7 +192,9 @@ def test_a_webhook_before_the_id_is_recorded_ends_the_recording() -> None:
 
 @BOTH_TRANSFERS
 @pytest.mark.parametrize("poll", [False, True])
-def test_a_crash_after_any_side_effect_leaves_one_paid_transcript(transfer: AudioTransfer, *, poll: bool) -> None:
+def test_25_26_36_a_crash_after_any_side_effect_leaves_one_paid_transcript(
+    transfer: AudioTransfer, *, poll: bool
+) -> None:
     untroubled = World(transfer=transfer, poll=poll)
     untroubled.submit(untroubled.media.put())
     effects = untroubled.journal.effects
@@ -216,7 +218,7 @@ def test_a_crash_after_any_side_effect_leaves_one_paid_transcript(transfer: Audi
 @BOTH_TRANSFERS
 @pytest.mark.parametrize("second", range(1, 5))
 @pytest.mark.parametrize("first", range(1, 5))
-def test_two_crashes_in_a_row_pay_no_more_than_one(transfer: AudioTransfer, first: int, second: int) -> None:
+def test_25_26_36_two_crashes_in_a_row_pay_no_more_than_one(transfer: AudioTransfer, first: int, second: int) -> None:
     world = World(transfer=transfer)
     upload = world.media.put()
     for effects in (first, second):
@@ -230,7 +232,7 @@ def test_two_crashes_in_a_row_pay_no_more_than_one(transfer: AudioTransfer, firs
     assert world.row(upload)["transcript_id"] == "t1"
 
 
-def test_a_redelivery_while_the_dead_ones_lease_runs_comes_again_later() -> None:
+def test_36_a_redelivery_while_the_dead_ones_lease_runs_comes_again_later() -> None:
     world = World()
     upload = world.media.put()
     world.journal.crash_after = 1
@@ -257,7 +259,7 @@ def orphaned(transfer: AudioTransfer) -> tuple[World, Upload]:
 
 @BOTH_TRANSFERS
 @pytest.mark.parametrize("status", ["queued", "processing", "completed"])
-def test_a_paid_transcript_whose_id_was_lost_is_adopted(transfer: AudioTransfer, status: str) -> None:
+def test_26_27_a_paid_transcript_whose_id_was_lost_is_adopted(transfer: AudioTransfer, status: str) -> None:
     world, upload = orphaned(transfer)
     world.provider.jobs["t1"]["status"] = status
     world.submit(world.media.put("calls/other.wav"))  # a neighbour's transcript, newer in the list
@@ -268,7 +270,7 @@ def test_a_paid_transcript_whose_id_was_lost_is_adopted(transfer: AudioTransfer,
 
 
 @BOTH_TRANSFERS
-def test_a_lost_transcript_that_failed_is_free_and_is_asked_for_anew(transfer: AudioTransfer) -> None:
+def test_26_a_lost_transcript_that_failed_is_free_and_is_asked_for_anew(transfer: AudioTransfer) -> None:
     world, upload = orphaned(transfer)
     world.provider.end("t1", "error", error="Download error")
     assert world.submit(upload)[0] is Outcome.SUBMITTED
@@ -324,7 +326,7 @@ def fails(world: World, upload: Upload, trouble: Exception) -> None:
 
 @BOTH_TRANSFERS
 @pytest.mark.parametrize("trouble", [UNREACHABLE, TOO_MANY, WRONG_KEY, NEGATIVE_BALANCE], ids=str)
-def test_what_was_surely_not_accepted_waits_with_a_reason_and_is_paid_once(
+def test_28_29_32_33_what_was_surely_not_accepted_waits_with_a_reason_and_is_paid_once(
     transfer: AudioTransfer, trouble: Exception
 ) -> None:
     world = World(transfer=transfer)
@@ -342,7 +344,7 @@ def test_what_was_surely_not_accepted_waits_with_a_reason_and_is_paid_once(
 
 
 @BOTH_TRANSFERS
-def test_what_may_have_been_accepted_is_not_released_but_adopted_later(transfer: AudioTransfer) -> None:
+def test_27_30_34_what_may_have_been_accepted_is_not_released_but_adopted_later(transfer: AudioTransfer) -> None:
     world = World(transfer=transfer)
     upload = world.media.put()
     world.provider.lost_answers.append(READ_TIMEOUT)
@@ -358,7 +360,9 @@ def test_what_may_have_been_accepted_is_not_released_but_adopted_later(transfer:
 
 @BOTH_TRANSFERS
 @pytest.mark.parametrize("trouble", [UNREACHABLE, TOO_MANY, WRONG_KEY], ids=str)
-def test_an_orphan_is_looked_for_until_the_list_could_be_read(transfer: AudioTransfer, trouble: Exception) -> None:
+def test_26_28_29_33_an_orphan_is_looked_for_until_the_list_could_be_read(
+    transfer: AudioTransfer, trouble: Exception
+) -> None:
     world = World(transfer=transfer)
     upload = world.media.put()
     world.provider.lost_answers.append(READ_TIMEOUT)
@@ -374,7 +378,7 @@ def test_an_orphan_is_looked_for_until_the_list_could_be_read(transfer: AudioTra
     assert world.row(upload)["transcript_id"] == "t1"
 
 
-def test_a_refused_request_fails_with_its_reason_and_one_event() -> None:
+def test_31_a_refused_request_fails_with_its_reason_and_one_event() -> None:
     world = World()
     upload = world.media.put()
     world.provider.refusals.append(RequestRefused('AssemblyAI refuses the request (400): "speech_models" must be ...'))
@@ -440,7 +444,7 @@ def test_a_redelivery_that_s3_denies_does_not_tell_that_a_recording_at_work_fail
         ("PDF document", "scan.mp3", {"head": b"%PDF-1.7\n"}),
     ],
 )
-def test_what_is_no_recording_is_ignored_with_a_reason_and_not_paid_for(
+def test_8_9_10_11_16_what_is_no_recording_is_ignored_with_a_reason_and_not_paid_for(
     reason: str, key: str, properties: dict[str, object]
 ) -> None:
     world = World()
@@ -458,7 +462,7 @@ def test_what_is_no_recording_is_ignored_with_a_reason_and_not_paid_for(
 @pytest.mark.parametrize(
     ("transfer", "limit"), [(AudioTransfer.PRESIGNED_URL, MAX_AUDIO_BYTES), (AudioTransfer.UPLOAD, MAX_UPLOAD_BYTES)]
 )
-def test_the_largest_recording_is_taken_and_one_byte_more_is_not(transfer: AudioTransfer, limit: int) -> None:
+def test_10_the_largest_recording_is_taken_and_one_byte_more_is_not(transfer: AudioTransfer, limit: int) -> None:
     world = World(transfer=transfer)
     assert world.submit(world.media.put("a.wav", size_bytes=limit))[0] is Outcome.SUBMITTED
     outcome, reason = world.submit(world.media.put("b.wav", size_bytes=limit + 1))
@@ -472,7 +476,7 @@ def test_what_s3_holds_counts_and_not_what_the_event_says() -> None:
     assert world.submit(replace(stored, size_bytes=1000))[0] is Outcome.IGNORED
 
 
-def test_a_deleted_object_is_ignored() -> None:
+def test_4_a_deleted_object_is_ignored() -> None:
     world = World()
     upload = world.media.put()
     world.media.delete(upload)
@@ -480,7 +484,7 @@ def test_a_deleted_object_is_ignored() -> None:
     assert "was deleted" in world.row(upload)["reason"]
 
 
-def test_without_versions_an_overwritten_object_is_ignored_and_the_newer_one_submitted() -> None:
+def test_3_without_versions_an_overwritten_object_is_ignored_and_the_newer_one_submitted() -> None:
     world = World()
     older = world.media.put(versioned=False)
     newer = world.media.put(versioned=False)
@@ -491,7 +495,7 @@ def test_without_versions_an_overwritten_object_is_ignored_and_the_newer_one_sub
 
 
 @pytest.mark.parametrize("trouble", [UNREACHABLE, NEGATIVE_BALANCE], ids=str)
-def test_an_object_deleted_while_it_waited_for_the_provider_does_not_stay_open(trouble: Exception) -> None:
+def test_4_an_object_deleted_while_it_waited_for_the_provider_does_not_stay_open(trouble: Exception) -> None:
     world = World()
     upload = world.media.put()
     world.provider.refusals.append(trouble)
@@ -511,7 +515,7 @@ def test_a_refusal_never_touches_a_row_that_is_at_work() -> None:
     assert world.row(upload)["status"] in OPEN
 
 
-def test_what_s3_denies_fails_with_a_reason_and_one_event() -> None:
+def test_17_what_s3_denies_fails_with_a_reason_and_one_event() -> None:
     world = World()
     upload = world.media.put()
     world.media.trouble = PermanentError("S3 denies reading it. Check the bucket policy and the KMS key.")
@@ -529,3 +533,34 @@ def test_an_unexpected_error_of_s3_is_not_an_end() -> None:
     with pytest.raises(OSError, match="slow"):
         world.submit(upload)
     assert not world.ledger.rows
+
+
+@pytest.mark.parametrize("key", ["CALL.WAV", "call.txt", "call.pdf", "call", "call.mp3.zip", "calls.d/.wav"])
+def test_12_the_bytes_decide_and_not_the_name(key: str) -> None:
+    world = World()
+    assert world.submit(world.media.put(key))[0] is Outcome.SUBMITTED
+
+
+@pytest.mark.parametrize("length", [12, 20, 44])
+def test_13_a_recording_that_breaks_off_is_the_providers_to_judge_and_fails_with_its_reason(length: int) -> None:
+    world = World()
+    upload = world.media.put(head=WAV[:length])
+    assert world.submit(upload)[0] is Outcome.SUBMITTED
+    world.provider.end("t1", "error", error="Transcoding failed. File does not appear to contain audio.")
+    assert world.deliver(Finished(upload.recording_id, 1, "t1"))[0] is Outcome.FAILED
+    assert "does not appear to contain audio" in world.row(upload)["reason"]
+    assert not world.provider.paid
+
+
+@pytest.mark.parametrize("poll", [False, True])
+def test_3_a_key_overwritten_while_in_work_keeps_both_recordings_apart(*, poll: bool) -> None:
+    world = World(poll=poll)
+    older = world.media.put()
+    world.submit(older)
+    newer = world.media.put()
+    world.submit(newer)
+    for upload, transcript_id in ((newer, "t2"), (older, "t1")):
+        world.provider.end(transcript_id, text=transcript_id)
+        assert world.deliver(Finished(upload.recording_id, 1, transcript_id))[0] is Outcome.COMPLETED
+        assert world.row(upload)["transcript_id"] == transcript_id
+    assert len(world.results.files) == 4

@@ -34,7 +34,7 @@ def test_nothing_is_asked_for_before_its_time() -> None:
 
 
 @pytest.mark.parametrize(("status", "expected"), [("completed", Status.COMPLETED), ("error", Status.FAILED)])
-def test_a_webhook_that_never_came_is_made_up_for(status: str, expected: Status) -> None:
+def test_49_a_webhook_that_never_came_is_made_up_for(status: str, expected: Status) -> None:
     world = World()
     finished = world.submitted()
     world.provider.end("t1", status)
@@ -47,7 +47,7 @@ def test_a_webhook_that_never_came_is_made_up_for(status: str, expected: Status)
     assert sweep(world) == counts(in_flight=0)
 
 
-def test_a_transcript_that_the_provider_lost_is_reported_as_ended() -> None:
+def test_74_a_transcript_that_the_provider_lost_is_reported_as_ended() -> None:
     world = World()
     finished = world.submitted()
     world.provider.jobs.clear()
@@ -68,7 +68,7 @@ def test_a_transcript_still_at_work_is_looked_at_again_later_and_told_nobody() -
     assert not world.queue.sent
 
 
-def test_a_row_whose_message_is_lost_is_submitted_again_and_adopts_what_was_paid() -> None:
+def test_26_a_row_whose_message_is_lost_is_submitted_again_and_adopts_what_was_paid() -> None:
     world = World()
     upload = world.media.put()
     world.journal.crash_after = "create"
@@ -82,7 +82,7 @@ def test_a_row_whose_message_is_lost_is_submitted_again_and_adopts_what_was_paid
     assert world.provider.paid == ["t1"]
 
 
-def test_two_sweeps_and_the_webhook_together_end_it_once() -> None:
+def test_50_71_two_sweeps_and_the_webhook_together_end_it_once() -> None:
     world = World()
     finished = world.submitted()
     world.provider.end("t1")
@@ -97,7 +97,7 @@ def test_two_sweeps_and_the_webhook_together_end_it_once() -> None:
     assert len(world.provider.paid) == 1
 
 
-def test_a_sweep_during_a_submit_disturbs_nothing() -> None:
+def test_71_a_sweep_during_a_submit_disturbs_nothing() -> None:
     world = World()
     upload = world.media.put()
 

@@ -8,64 +8,27 @@ import copy
 import json
 import re
 from collections.abc import Callable, Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
-from samtranslator.translator.transform import transform
-from samtranslator.yaml_helper import yaml_parse
 
-ROOT = Path(__file__).parents[2]
-TEMPLATE = ROOT / "template.yaml"
+from audio_highlights.webhook import networks
+from tests.deployed_template import POLL, ROOT, TEMPLATE, as_deployed, as_written
+
 PACKAGE = ROOT / "layers" / "shared" / "audio_highlights"
-POLL = ROOT / "statemachine" / "poll.asl.json"
 TRANSFERS = ["presigned-url", "upload"]
-
-# AWS defines no resources for these: a policy can only say "*".
-WITHOUT_RESOURCES = {
-    "xray:PutTraceSegments",
-    "xray:PutTelemetryRecords",
-    "xray:GetSamplingRules",
-    "xray:GetSamplingTargets",
-    "logs:CreateLogDelivery",
-    "logs:GetLogDelivery",
-    "logs:UpdateLogDelivery",
-    "logs:DeleteLogDelivery",
-    "logs:ListLogDeliveries",
-    "logs:PutResourcePolicy",
-    "logs:DescribeResourcePolicies",
-    "logs:DescribeLogGroups",
-}
-
-
-class ManagedPolicies:
-    """SAM asks which managed policies there are; we use none."""
-
-    def load(self) -> dict[str, str]:
-        return {}
-
-
-def parsed() -> dict[str, Any]:
-    template: dict[str, Any] = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
-    return template
 
 
 @pytest.fixture(scope="module")
 def raw() -> dict[str, Any]:
-    return parsed()
+    return as_written()
 
 
 @pytest.fixture(scope="module")
-def transformed() -> Iterator[dict[str, Any]]:
-    template = parsed()
-    for resource in template["Resources"].values():  # sam package puts S3 places here
-        properties = resource.get("Properties", {})
-        for name in ("CodeUri", "ContentUri", "DefinitionUri"):
-            if name in properties:
-                properties[name] = f"s3://bucket/{name}"
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-        yield transform(template, {}, ManagedPolicies())
+def transformed() -> dict[str, Any]:
+    return as_deployed()
 
 
 @pytest.fixture(params=["raw", "transformed"])
@@ -128,12 +91,36 @@ def test_no_right_is_for_all_actions_or_for_a_whole_service(template: dict[str, 
                 assert re.fullmatch(r"[a-z0-9-]+:[A-Za-z]+", action), f"{name}: {action}"
 
 
-def test_no_right_is_for_all_resources_where_resources_can_be_named(template: dict[str, Any]) -> None:
+def justified(resource: dict[str, Any]) -> set[str]:
+    """The actions for which the resource's Metadata says why they are allowed on any resource."""
+    found: list[str] = []
+    for entry in resource.get("Metadata", {}).get("AnyResource", []):
+        assert set(entry) == {"Actions", "Because"}
+        assert len(entry["Because"].split()) > 3
+        found += entry["Actions"]
+    assert len(found) == len(set(found))
+    return set(found)
+
+
+def test_no_right_is_for_all_resources_unless_the_metadata_of_its_role_says_why(template: dict[str, Any]) -> None:
+    unlimited: dict[str, set[str]] = {name: set() for name in template["Resources"]}
     for name, statement in policies(template):
         if statement["Effect"] == "Allow":
             assert "NotResource" not in statement, name
             if "*" in as_list(statement["Resource"]):
-                assert set(as_list(statement["Action"])) <= WITHOUT_RESOURCES, name
+                unlimited[name] |= set(as_list(statement["Action"]))
+    for name, resource in template["Resources"].items():
+        assert unlimited[name] == justified(resource), name
+
+
+def test_what_is_allowed_on_any_resource_has_none_that_could_be_named(raw: dict[str, Any]) -> None:
+    # cfn-lint carries AWS's list of which action knows which kinds of resource.
+    known = json.loads((resources.files("cfnlint.data.AdditionalSpecs") / "Policies.json").read_text("utf-8"))
+    assert known["sqs"]["Actions"]["sendmessage"] == {"Resources": ["queue"]}
+    for role in of_type(raw, "AWS::IAM::Role").values():
+        for action in justified(role):
+            service, _, call = action.partition(":")
+            assert known[service]["Actions"][call.lower()].get("Resources", []) == [], action
 
 
 def test_every_named_resource_ends_where_it_should(template: dict[str, Any]) -> None:
@@ -189,7 +176,7 @@ def submit_times(template: dict[str, Any], transfer: str) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("transfer", TRANSFERS)
-def test_the_lease_outlives_the_function_and_ends_before_the_message_returns(
+def test_21_36_the_lease_outlives_the_function_and_ends_before_the_message_returns(
     template: dict[str, Any], transfer: str
 ) -> None:
     times = submit_times(template, transfer)
@@ -205,7 +192,7 @@ def seconds(template: dict[str, Any], value: Any, transfer: str) -> int:
 
 
 @pytest.mark.parametrize("transfer", TRANSFERS)
-def test_a_message_stays_hidden_six_times_as_long_as_its_function_runs(
+def test_21_a_message_stays_hidden_six_times_as_long_as_its_function_runs(
     transformed: dict[str, Any], transfer: str
 ) -> None:
     mappings = of_type(transformed, "AWS::Lambda::EventSourceMapping")
@@ -269,6 +256,75 @@ def test_tables_are_encrypted_and_can_be_restored(template: dict[str, Any]) -> N
         if name == "FlowTable":
             continue
         assert table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True, name
+
+
+# ---- what may come in, and what is watched
+
+
+def test_18_only_objects_created_in_the_media_bucket_are_submitted(raw: dict[str, Any]) -> None:
+    [rule] = of_type(raw, "AWS::Events::Rule").values()
+    pattern = rule["Properties"]["EventPattern"]
+    assert (pattern["source"], pattern["detail-type"]) == (["aws.s3"], ["Object Created"])
+    [bucket] = pattern["detail"]["bucket"]["name"]
+    assert bucket == {"Fn::If": ["CreateMediaBucket", {"Ref": "MediaBucket"}, {"Ref": "ExistingMediaBucketName"}]}
+    assert raw["Resources"]["ResultsBucket"]["Properties"].get("NotificationConfiguration") is None
+
+
+def test_18_submit_can_read_objects_of_the_media_bucket_and_no_other(raw: dict[str, Any]) -> None:
+    reads = [
+        statement["Resource"]
+        for name, statement in policies(raw)
+        if name in ("SubmitRole", "SignerRole") and "s3:GetObject" in as_list(statement["Action"])
+    ]
+    assert reads
+    for resource in reads:
+        _, names = resource["Fn::Sub"]
+        assert set(map(str, alternatives(names["Bucket"]))) == {
+            str({"Ref": "MediaBucket"}),
+            str({"Ref": "ExistingMediaBucketName"}),
+        }
+
+
+def test_56_the_api_has_one_way_in_for_the_webhook(template: dict[str, Any]) -> None:
+    routes = [one["Properties"]["RouteKey"] for one in of_type(template, "AWS::ApiGatewayV2::Route").values()]
+    assert [route for route in routes if "webhook" in route] == ["POST /webhook"]
+    assert "$default" not in routes
+    assert not [route for route in routes if "{proxy+}" in route]
+
+
+def test_58_nothing_throttles_the_webhook_with_a_429(template: dict[str, Any]) -> None:
+    # AssemblyAI gives up after any 4xx; the account's own limit is thousands of requests a second.
+    for stage in of_type(template, "AWS::ApiGatewayV2::Stage").values():
+        settings = [stage["Properties"].get("DefaultRouteSettings", {})]
+        settings += stage["Properties"].get("RouteSettings", {}).values()
+        assert not [one for one in settings if {"ThrottlingBurstLimit", "ThrottlingRateLimit"} & one.keys()]
+    webhook = template["Resources"]["WebhookFunction"]["Properties"]
+    assert "ReservedConcurrentExecutions" not in webhook
+
+
+def test_72_a_sweep_that_stopped_raises_an_alarm(template: dict[str, Any]) -> None:
+    [alarm] = [
+        one["Properties"]
+        for one in of_type(template, "AWS::CloudWatch::Alarm").values()
+        if one["Properties"].get("MetricName") == "heartbeat"
+    ]
+    assert (alarm["TreatMissingData"], alarm["ComparisonOperator"]) == ("breaching", "LessThanThreshold")
+    assert (alarm["Statistic"], alarm["Threshold"]) == ("Sum", 1)
+    assert alarm["Dimensions"] == [{"Name": "service", "Value": "sweep"}]
+    assert alarm["Period"] >= 2 * 300  # the sweep runs every five minutes
+
+
+def test_32_33_a_refused_account_raises_an_alarm(template: dict[str, Any]) -> None:
+    [alarm] = [
+        one["Properties"]
+        for one in of_type(template, "AWS::CloudWatch::Alarm").values()
+        if one["Properties"].get("MetricName") == "stopped"
+    ]
+    assert (alarm["Statistic"], alarm["Threshold"], alarm["ComparisonOperator"]) == (
+        "Maximum",
+        1,
+        "GreaterThanOrEqualToThreshold",
+    )
 
 
 # ---- logs and settings
@@ -355,6 +411,60 @@ def test_tls_is_demanded_unless_someone_turns_it_off(raw: dict[str, Any]) -> Non
     assert raw["Conditions"]["Tls"] == {"Fn::Equals": [{"Ref": "EnforceTls"}, "true"]}
     for name, policy in of_type(raw, "AWS::S3::BucketPolicy").items():
         assert policy["Condition"] in ("Tls", "TlsForMedia"), name
+
+
+def test_queues_are_encrypted(template: dict[str, Any]) -> None:
+    for name, queue in of_type(template, "AWS::SQS::Queue").items():
+        assert queue["Properties"]["SqsManagedSseEnabled"] is True, name
+
+
+# ---- ways in
+
+
+def test_the_webhook_is_the_only_route(template: dict[str, Any]) -> None:
+    routes = of_type(template, "AWS::ApiGatewayV2::Route")
+    assert [route["Properties"]["RouteKey"] for route in routes.values()] == ["POST /webhook"]
+    assert len(of_type(template, "AWS::ApiGatewayV2::Api")) == 1
+    kinds = {resource["Type"] for resource in template["Resources"].values()}
+    others = "AWS::Lambda::Url AWS::ApiGateway::RestApi AWS::Serverless::Api AWS::Serverless::HttpApi AWS::SNS::Topic"
+    assert not kinds & set(others.split())
+    assert not [name for name, one in functions(template).items() if "FunctionUrlConfig" in one["Properties"]]
+
+
+def test_nobody_is_given_a_password_or_a_key(template: dict[str, Any]) -> None:
+    kinds = {resource["Type"] for resource in template["Resources"].values()}
+    assert {kind for kind in kinds if kind.startswith("AWS::IAM::")} == {"AWS::IAM::Role", "AWS::IAM::Policy"}
+    assert not {"AWS::SecretsManager::ResourcePolicy", "AWS::Lambda::LayerVersionPermission"} & kinds
+
+
+def test_functions_are_called_by_the_api_and_the_schedule_alone(transformed: dict[str, Any]) -> None:
+    callers = {
+        permission["Properties"]["FunctionName"]["Ref"]: permission["Properties"]["Principal"]
+        for permission in of_type(transformed, "AWS::Lambda::Permission").values()
+    }
+    assert callers == {"WebhookFunction": "apigateway.amazonaws.com", "SweepFunction": "events.amazonaws.com"}
+
+
+def test_58_a_busy_webhook_is_never_a_429(template: dict[str, Any]) -> None:
+    # The provider gives up after a 4xx. A throttled stage answers 429; a throttled function would be a 5xx.
+    stage = template["Resources"]["ApiStage"]["Properties"]
+    assert not {"DefaultRouteSettings", "RouteSettings"} & set(stage)
+    assert "ReservedConcurrentExecutions" not in template["Resources"]["WebhookFunction"]["Properties"]
+
+
+@pytest.mark.parametrize("text", ["", "44.238.19.20", "44.238.19.20,54.220.25.36", "10.0.0.0/8,2001:db8::/32"])
+def test_webhook_source_ips_are_addresses_that_the_function_can_read(raw: dict[str, Any], text: str) -> None:
+    parameter = raw["Parameters"]["WebhookSourceIps"]
+    assert parameter["Default"] == ""
+    assert re.fullmatch(parameter["AllowedPattern"], text)
+    assert len(networks(text)) == len([part for part in text.split(",") if part])
+    variables = raw["Resources"]["WebhookFunction"]["Properties"]["Environment"]["Variables"]
+    assert variables["WEBHOOK_SOURCE_IPS"] == {"Ref": "WebhookSourceIps"}
+
+
+@pytest.mark.parametrize("text", ["example.com", "44.238.19.20,", "44.238.19.20 54.220.25.36", "*", "10.0.0.0/8/8"])
+def test_what_is_no_address_is_refused_before_it_is_deployed(raw: dict[str, Any], text: str) -> None:
+    assert not re.fullmatch(raw["Parameters"]["WebhookSourceIps"]["AllowedPattern"], text)
 
 
 # ---- what ships
@@ -503,7 +613,7 @@ def test_the_loop_is_given_all_it_names(raw: dict[str, Any]) -> None:
         ("*", "x", test_no_right_is_for_all_actions_or_for_a_whole_service),
         ("s3:*", "x", test_no_right_is_for_all_actions_or_for_a_whole_service),
         ("s3:Get*", "x", test_no_right_is_for_all_actions_or_for_a_whole_service),
-        ("s3:GetObject", "*", test_no_right_is_for_all_resources_where_resources_can_be_named),
+        ("s3:GetObject", "*", test_no_right_is_for_all_resources_unless_the_metadata_of_its_role_says_why),
         ("sqs:SendMessage", "arn:aws:sqs:*:*:*", test_every_named_resource_ends_where_it_should),
     ],
 )

@@ -1,4 +1,7 @@
-"""The webhook, through its handler: only the provider, only about its own recording; 4xx only where no retry helps."""
+"""The webhook, through its handler: only the provider, only about its own recording; 4xx only where no retry helps.
+
+The number in a name is the fault's in docs/security.md; what comes of a call that is let in, test_webhook_abuse tells.
+"""
 
 import base64
 import hmac
@@ -10,6 +13,7 @@ from typing import Any
 import pytest
 
 from audio_highlights import workflow
+from audio_highlights.webhook import networks
 from audio_highlights.workflow import WEBHOOK_HEADER, binding
 from tests.fakes import SECRET, FakeQueue, FakeSecrets
 from tests.unit.functions import Context, event, load
@@ -66,6 +70,26 @@ def test_a_rightly_bound_call_becomes_one_message(webhook: Any, queue: FakeQueue
     assert queue.sent == [{"recording_id": RECORDING, "attempt": 1, "transcript_id": BODY["transcript_id"]}]
 
 
+@pytest.mark.parametrize("depth", [10, 500, 1900])
+def test_55_a_field_we_do_not_know_may_be_as_deep_as_the_body_is_long(webhook: Any, depth: int) -> None:
+    body = json.dumps(BODY)[:-1] + ', "new": ' + "[" * depth + "]" * depth + "}"
+    assert status(webhook, call(body)) in (200, 400)  # a depth that cannot be parsed is the caller's trouble, no 5xx
+
+
+def test_55_a_body_of_exactly_the_limit_is_read_and_one_character_more_is_not(webhook: Any, queue: FakeQueue) -> None:
+    body = json.dumps(BODY)
+    assert status(webhook, call(body + " " * (4096 - len(body)))) == 200
+    assert status(webhook, call(body + " " * (4097 - len(body)))) == 400
+    assert len(queue.sent) == 1
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "", "a/b; charset=utf-16"])
+def test_56_the_content_type_does_not_matter(webhook: Any, queue: FakeQueue, content_type: str) -> None:
+    headers = {"content-type": content_type, WEBHOOK_HEADER: binding(SECRET, RECORDING, 1)}
+    assert status(webhook, call(headers=headers)) == 200
+    assert len(queue.sent) == 1
+
+
 def test_a_base64_body_is_read(webhook: Any, queue: FakeQueue) -> None:
     body = base64.b64encode(json.dumps(BODY).encode()).decode()
     assert status(webhook, call(body, isBase64Encoded=True)) == 200
@@ -77,7 +101,7 @@ def test_unknown_fields_do_no_harm(webhook: Any, queue: FakeQueue) -> None:
     assert len(queue.sent) == 1
 
 
-def test_what_the_caller_says_of_itself_is_no_proof(webhook: Any, queue: FakeQueue) -> None:
+def test_59_what_the_caller_says_of_itself_is_no_proof(webhook: Any, queue: FakeQueue) -> None:
     headers = {"x-forwarded-for": "44.238.19.20", "authorization": binding(SECRET, RECORDING, 1)}
     assert status(webhook, call(headers=headers)) == 401
     assert not queue.sent
@@ -102,13 +126,13 @@ def test_what_the_caller_says_of_itself_is_no_proof(webhook: Any, queue: FakeQue
     ],
     ids=lambda header: ascii(header)[:20],
 )
-def test_any_other_header_is_refused(webhook: Any, queue: FakeQueue, header: str) -> None:
+def test_43_any_other_header_is_refused(webhook: Any, queue: FakeQueue, header: str) -> None:
     assert status(webhook, call(header=header)) == 401
     assert not queue.sent
 
 
 @pytest.mark.parametrize("headers", [None, {}, {"content-type": "application/json"}])
-def test_a_missing_header_is_refused(webhook: Any, queue: FakeQueue, headers: dict[str, str] | None) -> None:
+def test_43_a_missing_header_is_refused(webhook: Any, queue: FakeQueue, headers: dict[str, str] | None) -> None:
     assert status(webhook, call(headers=headers)) == 401
     assert not queue.sent
 
@@ -134,7 +158,7 @@ def test_a_missing_header_is_refused(webhook: Any, queue: FakeQueue, headers: di
     ],
     ids=lambda query: ascii(query)[:60],
 )
-def test_a_query_that_the_header_does_not_bind_is_refused(
+def test_44_a_query_that_the_header_does_not_bind_is_refused(
     webhook: Any, queue: FakeQueue, query: dict[str, str]
 ) -> None:
     assert status(webhook, call(query=query)) == 401
@@ -144,7 +168,7 @@ def test_a_query_that_the_header_does_not_bind_is_refused(
 @pytest.mark.parametrize(
     "changes", [{"header": "\ud800"}, {"query": {"recording": "\ud800", "attempt": "1"}}], ids=["header", "query"]
 )
-def test_text_that_is_no_text_is_refused(webhook: Any, queue: FakeQueue, changes: dict[str, Any]) -> None:
+def test_43_text_that_is_no_text_is_refused(webhook: Any, queue: FakeQueue, changes: dict[str, Any]) -> None:
     assert status(webhook, call(**changes)) == 401
     assert not queue.sent
 
@@ -167,8 +191,10 @@ def test_a_call_without_a_query_is_refused(webhook: Any, queue: FakeQueue) -> No
         "[]",
         '"text"',
         "7",
-        "[" * 4000,
-        '{"a":' * 800,
+        "[" * 4096,
+        "[" * 2048 + "]" * 2048,
+        '{"a":' * 819,
+        '{"a":' * 682 + "1" + "}" * 682,
         "1" * 4096,
         json.dumps([BODY]),
         json.dumps({**BODY, "padding": "x" * 5000}),
@@ -187,18 +213,18 @@ def test_a_call_without_a_query_is_refused(webhook: Any, queue: FakeQueue) -> No
     ],
     ids=lambda body: body[:40],
 )
-def test_a_rightly_bound_body_that_is_no_webhooks_is_refused(webhook: Any, queue: FakeQueue, body: str) -> None:
+def test_55_a_rightly_bound_body_that_is_no_webhooks_is_refused(webhook: Any, queue: FakeQueue, body: str) -> None:
     assert status(webhook, call(body)) == 400
     assert not queue.sent
 
 
 @pytest.mark.parametrize("body", ["***", "\u00e9", base64.b64encode(b"\xff\xfe\x00").decode(), json.dumps(BODY)])
-def test_a_base64_body_that_is_none_is_refused(webhook: Any, queue: FakeQueue, body: str) -> None:
+def test_55_a_base64_body_that_is_none_is_refused(webhook: Any, queue: FakeQueue, body: str) -> None:
     assert status(webhook, call(body, isBase64Encoded=True)) == 400
     assert not queue.sent
 
 
-def test_a_call_without_a_body_is_refused(webhook: Any, queue: FakeQueue) -> None:
+def test_55_a_call_without_a_body_is_refused(webhook: Any, queue: FakeQueue) -> None:
     without = call()
     del without["body"]
     assert status(webhook, without) == 400
@@ -209,14 +235,16 @@ def test_a_wrong_binding_counts_before_a_wrong_body(webhook: Any) -> None:
     assert status(webhook, call("not JSON", header="wrong")) == 401
 
 
-def test_news_of_redacted_audio_are_taken_and_passed_on_to_nobody(webhook: Any, queue: FakeQueue) -> None:
+def test_61_news_of_redacted_audio_are_taken_and_passed_on_to_nobody(webhook: Any, queue: FakeQueue) -> None:
     body = {"redacted_audio_url": "https://x.test/a?s=1", "status": "redacted_audio_ready"}
     assert status(webhook, call(body)) == 200
     assert not queue.sent
 
 
 @pytest.mark.parametrize("part", ["queue", "secret"])
-def test_trouble_of_ours_is_no_4xx(webhook: Any, queue: FakeQueue, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_57_trouble_of_ours_is_no_4xx(
+    webhook: Any, queue: FakeQueue, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class NoSecrets(FakeSecrets):
         def get(self, arn: str, *, fresh: bool = False) -> str:
             raise OSError(arn, fresh)
@@ -229,9 +257,93 @@ def test_trouble_of_ours_is_no_4xx(webhook: Any, queue: FakeQueue, part: str, mo
         webhook.handler(call(), Context())
 
 
-def test_ten_duplicates_are_ten_messages_and_left_to_the_ledger(webhook: Any, queue: FakeQueue) -> None:
+def test_46_ten_duplicates_are_ten_messages_and_left_to_the_ledger(webhook: Any, queue: FakeQueue) -> None:
     assert [status(webhook, call()) for _ in range(10)] == [200] * 10
     assert len(queue.sent) == 10
+
+
+# ---- a secret that is being rotated
+
+
+def test_45_the_previous_secret_binds_during_a_rotation(
+    webhook: Any, queue: FakeQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook, "secrets", FakeSecrets("new", former="old"))
+    assert status(webhook, call(header=binding("new", RECORDING, 1))) == 200
+    assert status(webhook, call(header=binding("old", RECORDING, 1))) == 200
+    assert status(webhook, call(header=binding("older", RECORDING, 1))) == 401
+    assert len(queue.sent) == 2
+
+
+def test_45_without_a_rotation_only_the_current_secret_binds(webhook: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook, "secrets", FakeSecrets("new"))
+    assert status(webhook, call(header=binding("new", RECORDING, 1))) == 200
+    assert status(webhook, call(header=binding("old", RECORDING, 1))) == 401
+
+
+def test_43_an_empty_secret_binds_nothing(webhook: Any, queue: FakeQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook, "secrets", FakeSecrets(""))
+    assert status(webhook, call(header=binding("", RECORDING, 1))) == 401
+    assert not queue.sent
+
+
+# ---- where a call comes from
+
+
+def from_address(address: object) -> dict[str, Any]:
+    called = call()
+    http = {**called["requestContext"]["http"], "sourceIp": address}
+    return {**called, "requestContext": {**called["requestContext"], "http": http}}
+
+
+@pytest.fixture
+def guarded(webhook: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(webhook, "sources", networks("44.238.19.20, 54.220.25.36/32,2001:db8::/32"))
+    return webhook
+
+
+@pytest.mark.parametrize("address", ["44.238.19.20", "54.220.25.36", "2001:db8::1"])
+def test_59_a_call_from_a_named_address_is_let_in(guarded: Any, queue: FakeQueue, address: str) -> None:
+    assert status(guarded, from_address(address)) == 200
+    assert len(queue.sent) == 1
+
+
+@pytest.mark.parametrize("address", ["44.238.19.21", "127.0.0.1", "2001:db9::1", "::ffff:1.2.3.4", "", "unknown"])
+def test_59_a_call_from_any_other_address_is_refused_though_rightly_bound(
+    guarded: Any, queue: FakeQueue, address: str
+) -> None:
+    assert status(guarded, from_address(address)) == 403
+    assert not queue.sent
+
+
+def test_59_a_forwarded_for_header_opens_nothing(guarded: Any, queue: FakeQueue) -> None:
+    called = from_address("203.0.113.7")
+    for name in ("x-forwarded-for", "x-real-ip", "forwarded", "true-client-ip"):
+        called["headers"][name] = "44.238.19.20"
+    assert status(guarded, called) == 403
+    assert not queue.sent
+
+
+def test_59_a_named_address_is_no_binding(guarded: Any, queue: FakeQueue) -> None:
+    called = from_address("44.238.19.20")
+    called["headers"][WEBHOOK_HEADER] = "forged"
+    assert status(guarded, called) == 401
+    assert not queue.sent
+
+
+def test_59_a_call_without_an_address_is_refused(guarded: Any) -> None:
+    called = call()
+    del called["requestContext"]
+    assert status(guarded, called) == 403
+
+
+def test_the_addresses_come_from_the_environment_and_a_wrong_one_stops_the_function(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert load("webhook", monkeypatch).sources == ()
+    assert load("webhook", monkeypatch, WEBHOOK_SOURCE_IPS="10.0.0.7/8").sources == networks("10.0.0.0/8")
+    with pytest.raises(ValueError, match=r"10\.0\.0\.300"):
+        load("webhook", monkeypatch, WEBHOOK_SOURCE_IPS="10.0.0.300")
 
 
 def test_the_binding_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,7 +359,7 @@ def test_the_binding_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatc
     assert "==" not in inspect.getsource(workflow.is_bound)
 
 
-def test_a_refusal_is_logged_with_its_reason_and_without_the_secret(
+def test_60_a_refusal_is_logged_with_its_reason_and_without_the_secret(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     webhook = load("webhook", monkeypatch)
@@ -262,11 +374,31 @@ def test_a_refusal_is_logged_with_its_reason_and_without_the_secret(
     assert "forged-value" not in output
 
 
-def test_log_injection_stays_on_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+EVIL = 'x\n{"level":"INFO","message":"all is well"}\r\u2028\x00\x1b[31m\x7f\x9b\u202e\ud800'
+
+
+@pytest.mark.parametrize(
+    "place", ["query of a bound call", "query", "attempt", "header", "other header", "transcript_id", "status", "body"]
+)
+def test_60_log_injection_stays_on_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: str
+) -> None:
     webhook = load("webhook", monkeypatch)
     monkeypatch.setattr(webhook, "secrets", FakeSecrets())
-    evil = 'x\n{"level":"INFO","message":"all is well"}\r\u2028'
-    header = binding(SECRET, evil, 1)
-    assert status(webhook, call({}, header=header, query={"recording": evil, "attempt": "1"})) == 400
+    monkeypatch.setattr(webhook, "results_queue", FakeQueue())
+    called = {
+        "query of a bound call": lambda: call(
+            {}, header=binding(SECRET, EVIL, 1), query={"recording": EVIL, "attempt": "1"}
+        ),
+        "query": lambda: call(query={"recording": EVIL, "attempt": "1", EVIL: EVIL}),
+        "attempt": lambda: call(query={"recording": RECORDING, "attempt": EVIL}),
+        "header": lambda: call(header=EVIL),
+        "other header": lambda: call(headers={"user-agent": EVIL, EVIL: EVIL}),
+        "transcript_id": lambda: call({**BODY, "transcript_id": EVIL}),
+        "status": lambda: call({**BODY, "status": EVIL}),
+        "body": lambda: call(EVIL),
+    }[place]()
+    status(webhook, called)
     [line] = capsys.readouterr().out.rstrip("\n").split("\n")
-    assert json.loads(line)["level"] == "WARNING"
+    assert json.loads(line)["message"] != "all is well"
+    assert line.isprintable()  # no control character that a terminal would obey

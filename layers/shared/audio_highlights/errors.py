@@ -15,6 +15,7 @@
     │   ├── TranscriptNotFound         the provider does not know the transcript id
     │   └── ForeignTranscript          a transcript that belongs to another recording
     └── WebhookRefused             a call of the webhook that no retry can cure: a 4xx
+        ├── WebhookForbidden           from an address that may not call
         ├── WebhookUnauthorized        the header is not the binding of the recording and attempt in the query
         └── WebhookUnreadable          rightly bound, but the body is not a webhook's
 
@@ -88,6 +89,10 @@ class ForeignTranscript(PermanentError):
 
 class WebhookRefused(HighlightsError):
     """A call of the webhook that is answered with 4xx, because no retry can cure it."""
+
+
+class WebhookForbidden(WebhookRefused):
+    """The call comes from an address that may not call."""
 
 
 class WebhookUnauthorized(WebhookRefused):

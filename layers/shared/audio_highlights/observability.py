@@ -1,5 +1,7 @@
 """JSON log lines, one per thing that happened, each with the recording it happened to; and counts as metrics."""
 
+import json
+import re
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -9,16 +11,27 @@ from aws_lambda_powertools.logging.types import PowertoolsLogRecord
 from audio_highlights.models import without_url_queries
 
 
-class _NoUrlQueries(LambdaPowertoolsFormatter):
-    """Cuts the query off every URL in the finished line, tracebacks included: a presigned query is a password."""
+class _SafeLine(LambdaPowertoolsFormatter):
+    """Cuts the query off every URL in the finished line, tracebacks included: a presigned query is a password.
+
+    JSON leaves some characters as they are that end a line or move the cursor of whoever reads it: they are escaped.
+    """
 
     def serialize(self, log: dict[str, Any] | PowertoolsLogRecord) -> str:
-        return without_url_queries(super().serialize(log))
+        return _BEYOND_ASCII.sub(_escaped, without_url_queries(super().serialize(log)))
+
+
+_BEYOND_ASCII = re.compile(r"[^ -~]")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    character = found.group()
+    return character if character.isprintable() else json.dumps(character)[1:-1]
 
 
 def function_logger() -> Logger:
     """The logger of a function; POWERTOOLS_SERVICE_NAME and POWERTOOLS_LOG_LEVEL set its name and level."""
-    return Logger(utc=True, logger_formatter=_NoUrlQueries())
+    return Logger(utc=True, logger_formatter=_SafeLine())
 
 
 def function_metrics() -> Metrics:

@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 OPEN_SHARDS = 4  # partitions of the index of open rows; one holds about 1,000 writes a second
 PRESIGNED_SECONDS = 3600  # a signer session that is one role assumed by another lives at most an hour
 _SECRET_CACHE_SECONDS = 300
+_ROTATION_CACHE_SECONDS = 5  # no transcript is done so soon after its submit has seen a new secret
 _UPLOAD_CHUNK = 1024 * 1024
 # About 30 bytes a timestamp: an item stays under DynamoDB's 400 KB. The whole list is in S3.
 _ITEM_TIMESTAMPS = 5000
@@ -100,6 +102,12 @@ def _first_row(upload: Upload, now: datetime) -> dict[str, Any]:
         "day": now.date().isoformat(),
     }
     return {name: value for name, value in row.items() if value is not None}
+
+
+def _is_what_was_written(error: ClientError, values: Mapping[str, Any]) -> bool:
+    """Whether a write was refused because it was done: boto3 repeats one whose answer is lost, and meets its own."""
+    there = _from_item(error.response.get("Item", {}))  # type: ignore[arg-type]
+    return all(there.get(name) == value for name, value in values.items() if value is not None)
 
 
 def _code(error: ClientError) -> str:
@@ -193,6 +201,8 @@ class Ledger:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._client.exceptions.ConditionalCheckFailedException as error:
+            if _is_what_was_written(error, row):
+                return None
             return _read(error.response["Item"])  # type: ignore[typeddict-item]
         return None
 
@@ -400,11 +410,12 @@ class Ledger:
                 message = "DynamoDB is too busy to store all phrases; the message will be tried again."
                 raise StorageBusy(message)
 
-    def _update(self, recording: Recording, **change: Any) -> bool:
+    def _update(self, recording: Recording, *, set_: Mapping[str, Any], **change: Any) -> bool:
+        request = self._update_request(recording, set_=set_, **change)
         try:
-            self._client.update_item(**self._update_request(recording, **change))
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return False
+            self._client.update_item(**request, ReturnValuesOnConditionCheckFailure="ALL_OLD")
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            return _is_what_was_written(error, set_)
         return True
 
     def _update_request(
@@ -485,7 +496,7 @@ class InFlight:
         self._change("ADD waiting :one", None, {":one": 1})
 
     def leave(self, recording_id: str) -> int:
-        """Give the place back. Returns how often somebody was noted to wait for it, 0 where nobody does or it had none."""
+        """Give the place back. Returns how often somebody was noted to wait; 0 where nobody does, or it had none."""
         answer = self._client.update_item(
             TableName=self._table,
             Key=self._KEY,
@@ -793,8 +804,29 @@ class Secrets:
 
     def __init__(self) -> None:
         self._provider = SecretsProvider()
+        self._staged: dict[str, tuple[float, list[str]]] = {}  # arn: until when, the texts that are accepted
 
     def get(self, arn: str, *, fresh: bool = False) -> str:
         """The secret's text; fresh=True asks Secrets Manager whatever the cache holds."""
         text = str(self._provider.get(arn, max_age=_SECRET_CACHE_SECONDS, force_fetch=fresh))
         return text.strip()  # a secret made from a file ends with a line break
+
+    def accepted(self, arn: str) -> Iterator[str]:
+        """The text as cached; for whom that is not enough, the text of now and the one before the last rotation.
+
+        Whoever takes only the first costs Secrets Manager nothing; the others are asked for every
+        _ROTATION_CACHE_SECONDS at most, however many ask.
+        """
+        yield self.get(arn)
+        until, texts = self._staged.get(arn, (0.0, []))
+        if time.monotonic() >= until:
+            texts = [text for text in (self._at(arn, "AWSCURRENT"), self._at(arn, "AWSPREVIOUS")) if text]
+            self._staged[arn] = time.monotonic() + _ROTATION_CACHE_SECONDS, texts
+        yield from texts
+
+    def _at(self, arn: str, stage: str) -> str | None:
+        client = self._provider.client
+        try:
+            return str(client.get_secret_value(SecretId=arn, VersionStage=stage)["SecretString"]).strip()
+        except client.exceptions.ResourceNotFoundException:  # never rotated: there is none before
+            return None

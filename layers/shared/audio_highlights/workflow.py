@@ -584,7 +584,8 @@ class Sweeper:
             return "taken"
         if row.transcript_id is None:
             if row.attempt >= MOST_ATTEMPTS:
-                return self._give_up(row, f"It was submitted {row.attempt} times in vain. The last time: {row.reason}")
+                last = row.reason or "submit died without a reason, see its log."
+                return self._give_up(row, f"It was submitted {row.attempt} times in vain. The last time: {last}")
             self._line.send(row)  # its message is lost, or it waits for longer than any message does
             return "resubmitted"
         return self._ask(row, row.transcript_id)
