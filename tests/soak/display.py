@@ -43,7 +43,8 @@ def bars(progress: Progress) -> RenderableType:
     for name, number in _numbers(progress).items():
         bar = ProgressBar(progress.uploads, number, complete_style=_COLOURS[name], finished_style=_COLOURS[name])
         table.add_row(name, bar, str(number))
-    return Group(table, Text(f"{progress.seconds:.0f} s | {_rest(progress)}", "dim"))
+    rest = _rest(progress).replace(" | ", "\n")
+    return Group(table, Text(f"{progress.seconds:.0f} s\n{rest}", "dim"))
 
 
 def line(progress: Progress) -> str:
@@ -69,7 +70,7 @@ def _rest(progress: Progress) -> str:
 
 def report(counts: Sequence[Count]) -> RenderableType:
     """The counts with their parts; what disagrees is listed under the table."""
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column()
     table.add_column(justify="right", no_wrap=True)
     table.add_column(no_wrap=True)

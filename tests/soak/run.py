@@ -4,7 +4,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +19,7 @@ UPLOADERS = 8
 SWEEP_SECONDS = 10
 _LOOK_SECONDS = 1
 _QUIET_LOOKS = 3
+_LONGEST_LIST = 30
 QUEUES = ("SubmitQueueUrl", "ResultsQueueUrl", "SubmitDeadLetterQueueUrl", "ResultsDeadLetterQueueUrl")
 HEALED = ("ended", "resubmitted", "given_up", "called")
 """What a sweep answers of what it did."""
@@ -175,18 +176,22 @@ class Soak:
 
     def _why_not(self, rows: list[dict[str, Any]], limit_seconds: float) -> str:
         known = {row["recording_id"] for row in rows}
-        lines = [f"After {limit_seconds:.0f} s it is not over:"]
-        lines += [f"  no row: {made.upload.name}" for made in self._made if not known.intersection(made.recording_ids)]
-        lines += [
-            f"  {row['status']}: {row['recording_id']} {row['key'][:80]}, attempt {row['attempt']}, "
-            f"transcript {row.get('transcript_id')}, due {int(row.get('due_at', 0)) - int(time.time())} s from now, "
-            f"lease {int(row.get('lease_until', 0)) - int(time.time())} s, reason: {row.get('reason')}"
-            for row in rows
-            if row["status"] not in ENDED
-        ]
+        left = [f"  no row: {made.upload.name}" for made in self._made if not known.intersection(made.recording_ids)]
+        left += [f"  {self._still(row)}" for row in rows if row["status"] not in ENDED]
+        more = [f"  and {len(left) - _LONGEST_LIST} more"] if len(left) > _LONGEST_LIST else []
+        lines = [f"After {limit_seconds:.0f} s it is not over:", *left[:_LONGEST_LIST], *more]
         lines += [f"  {self.progress.depths[queue]} messages: {queue}" for queue in _WORKING_QUEUES]
         lines.append(f"  {self.progress.webhooks_owed} webhooks are not delivered")
         return "\n".join(lines)
+
+    def _still(self, row: Mapping[str, Any]) -> str:
+        """What an open row says, and what was planned to go wrong with it."""
+        planned = [f"{fault['on']} {fault['do']}" for fault in self._plan.faults if fault["match"] in row["key"]]
+        now = int(time.time())
+        times = [f"{name} {int(row[name]) - now:+} s" for name in ("due_at", "lease_until") if row.get(name)]
+        said = [f"{name} {row[name]}" for name in ("attempt", "transcript_id", "reason") if row.get(name)]
+        place = f"{row['recording_id']} {row['key'][:80]}"
+        return f"{row['status']}: {place}, {', '.join([*said, *times])}; planned: {', '.join(planned) or 'nothing'}"
 
     def _evidence(self) -> Evidence:
         system = self._system
