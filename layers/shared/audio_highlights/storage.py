@@ -632,17 +632,18 @@ class Media:
 class Shelf:
     """The media bucket as a whole."""
 
-    def __init__(self, bucket: str) -> None:
+    def __init__(self, bucket: str, page_size: int = 1000) -> None:
         self._bucket = bucket
+        self._page_size = page_size
         self._client: S3Client = boto3.client("s3")
 
     def pages(
         self, place: tuple[str, str] | None
     ) -> Iterator[tuple[list[tuple[Upload, datetime]], tuple[str, str] | None]]:
-        """All object versions after `place`, up to 1,000 a page, with the time of their upload and the next place."""
+        """All object versions after `place`, page by page, with the time of their upload and the next place."""
         while True:
             start: Any = {"KeyMarker": place[0], "VersionIdMarker": place[1]} if place else {}
-            answer = self._client.list_object_versions(Bucket=self._bucket, **start)
+            answer = self._client.list_object_versions(Bucket=self._bucket, MaxKeys=self._page_size, **start)
             more = answer.get("IsTruncated", False)
             place = (answer["NextKeyMarker"], answer["NextVersionIdMarker"]) if more else None
             yield [(self._upload(version), version["LastModified"]) for version in answer.get("Versions", [])], place
