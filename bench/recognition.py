@@ -31,9 +31,9 @@ from rich.table import Table
 
 from local.engine import audio
 from local.engine.recogniser import Recogniser, Word
+from local.engine.sentences import mean_confidence
 from local.engine.worker import DEFAULT_RECOGNISER
 from local.engine.workers import Workers
-from local.engine.written import mean_confidence
 
 UNTUNED = "untuned"
 _SAMPLES = Path(__file__).resolve().parents[1] / "samples"

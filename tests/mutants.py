@@ -249,24 +249,22 @@ MUTANTS = [
     Mutant(
         "an extra transcript that lost the race is not deleted",
         WORKFLOW,
-        "            self._provider.delete(transcript_id)\n",
-        "",
+        "_discard_extra(self._ledger, self._provider, recording, transcript_id)",
+        "self._ledger.note_extra_transcript(recording.recording_id, transcript_id)",
         unit("line"),
     ),
     Mutant(
         "an extra transcript that ended later is not deleted",
         WORKFLOW,
-        "            self._provider.delete(finished.transcript_id)\n",
-        "",
+        "_discard_extra(self._ledger, self._provider, recording, finished.transcript_id)",
+        "self._ledger.note_extra_transcript(recording.recording_id, finished.transcript_id)",
         unit("deliver"),
     ),
     Mutant(
         "an extra transcript is deleted before the row names it",
         WORKFLOW,
-        "            self._ledger.note_extra_transcript(recording.recording_id, transcript_id)\n"
-        "            self._provider.delete(transcript_id)\n",
-        "            self._provider.delete(transcript_id)\n"
-        "            self._ledger.note_extra_transcript(recording.recording_id, transcript_id)\n",
+        "    ledger.note_extra_transcript(recording.recording_id, transcript_id)\n    provider.delete(transcript_id)\n",
+        "    provider.delete(transcript_id)\n    ledger.note_extra_transcript(recording.recording_id, transcript_id)\n",
         unit("schedules"),
     ),
     Mutant(

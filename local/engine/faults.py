@@ -14,6 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
+from local.engine import texts
 from local.engine.deliveries import Delivery
 from local.engine.fault_script import READS, Fault, Script, read_script
 from local.engine.transcripts import Transcripts
@@ -29,11 +30,11 @@ _CALLS = {
 }
 _CALLS_OF_ONE = {("GET", ""): "get", ("DELETE", ""): "delete", **{("GET", read): read for read in READS}}
 _TEXTS: Mapping[str, str] = {
-    "400": "Invalid endpoint schema, please refer to documentation for examples.",
-    "401": "Authentication error, API token missing/invalid",
-    "403": "Cannot access uploaded file",
-    "404": "Transcript lookup error, transcript id not found",
-    "429": "Too Many Requests",
+    "400": texts.BAD_SCHEMA,
+    "401": texts.NO_KEY,
+    "403": texts.NO_UPLOAD,
+    "404": texts.UNKNOWN_ID,
+    "429": texts.TOO_MANY,
     "500": (
         "Internal server error. Please retry your request. If the error persists, please contact "
         "support@assemblyai.com for more information."
@@ -149,11 +150,7 @@ class Faults:
         if fault.do == "error":
             raise ScriptedError(fault.options.get("text", ""))
         if fault.do == "download-error":
-            msg = (
-                f"Download error, unable to download {transcript['audio_url']}. "
-                "Please make sure the file exists and is accessible from the internet."
-            )
-            raise ScriptedError(msg)
+            raise ScriptedError(texts.download_error(transcript["audio_url"]))
 
     def made_up(self, transcript_id: str) -> Mapping[str, Any] | None:
         """Return what a job is to have heard instead of what was said: `text` or `words`; None if nothing."""

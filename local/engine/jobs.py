@@ -21,13 +21,15 @@ from local.engine.audio import SAMPLE_RATE, AudioError
 from local.engine.deliveries import Delivery
 from local.engine.fault_script import ANSWERED_EARLY, COMPLETED_EARLY
 from local.engine.faults import Faults, ScriptedError
-from local.engine.made_up import spoken, text_of
+from local.engine.made_up import drawn_text, spoken
 from local.engine.parameters import DEFAULT_SPEECH_MODELS
 from local.engine.prepared import Prepared, Span
 from local.engine.progress import Progress
+from local.engine.sentences import mean_confidence, text_of
+from local.engine.texts import download_error
 from local.engine.transcripts import Transcripts
 from local.engine.workers import WorkerError, Workers
-from local.engine.written import mean_confidence, turns, write_out
+from local.engine.written import turns, write_out
 
 _LOG = logging.getLogger(__name__)
 _NO_SPEECH = "language_detection cannot be performed on files with no spoken audio."
@@ -266,17 +268,9 @@ class Jobs:
         if "text" in options:
             words = spoken(options["text"])
         else:
-            words = spoken(await asyncio.to_thread(text_of, media, options.get("words", _MADE_UP_WORDS)))
-        return {
-            "text": " ".join(word["text"] for word in words),
-            "words": words,
-            "confidence": 1.0 if words else 0.0,
-            "audio_duration": math.ceil(words[-1]["end"] / 1000) if words else 1,
-            "auto_highlights_result": (
-                await self._workers.run("key_phrases", words) if transcript["auto_highlights"] else None
-            ),
-            "speech_model_used": (transcript["speech_models"] or DEFAULT_SPEECH_MODELS)[0],
-        }
+            words = spoken(await asyncio.to_thread(drawn_text, media, options.get("words", _MADE_UP_WORDS)))
+        highlights = await self._workers.run("key_phrases", words) if transcript["auto_highlights"] else None
+        return _heard(transcript, words, words[-1]["end"] / 1000 if words else 1, highlights)
 
     async def _transcribe(self, transcript: dict[str, Any], scratch: Path) -> dict[str, Any]:
         media = await self._fetch(transcript["audio_url"], scratch / "media")
@@ -318,13 +312,8 @@ class Jobs:
                 highlights = {"status": "unavailable", "results": []}
         warnings = [{"message": message} for message in prepared.warnings(words, confidence)]
         return {
-            "text": " ".join(str(word["text"]) for word in words),
-            "words": words,
+            **_heard(transcript, words, prepared.count / SAMPLE_RATE, highlights),
             "utterances": utterances,
-            "confidence": confidence,
-            "audio_duration": math.ceil(prepared.count / SAMPLE_RATE),
-            "auto_highlights_result": highlights,
-            "speech_model_used": (transcript["speech_models"] or DEFAULT_SPEECH_MODELS)[0],
             **({"audio_channels": len(tracks)} if transcript["multichannel"] else {}),
             **({"metadata": {"warnings": warnings}} if warnings else {}),
         }
@@ -366,10 +355,7 @@ class Jobs:
         """Return the file behind an audio_url: an upload as it lies here, else downloaded to `target`."""
         if uploaded := self.uploaded_file(url):
             return uploaded
-        problem = (
-            f"Download error, unable to download {url}. "
-            "Please make sure the file exists and is accessible from the internet."
-        )
+        problem = download_error(url)
         if self._session is None or self.is_upload_url(url):
             raise DownloadError(problem)
         try:
@@ -426,6 +412,20 @@ class Jobs:
             body=webhook.body(transcript["id"], transcript["status"]),
             header=(name, value) if name and value else None,
         )
+
+
+def _heard(
+    transcript: Mapping[str, Any], words: Sequence[Mapping[str, Any]], seconds: float, highlights: Any
+) -> dict[str, Any]:
+    """Return what every completed transcript says of its words."""
+    return {
+        "text": text_of(words),
+        "words": words,
+        "confidence": mean_confidence(words),
+        "audio_duration": math.ceil(seconds),
+        "auto_highlights_result": highlights,
+        "speech_model_used": (transcript["speech_models"] or DEFAULT_SPEECH_MODELS)[0],
+    }
 
 
 def _upload_url(url: str) -> URL | None:

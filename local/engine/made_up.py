@@ -16,7 +16,7 @@ _NOUNS = (
 _VERBS = ("changed", "checked", "delayed", "found", "moved", "needed", "opened", "replaced", "sent", "stopped")
 
 
-def text_of(media: Path, words: int) -> str:
+def drawn_text(media: Path, words: int) -> str:
     """Return about as many words as asked for, as sentences drawn by the bytes of a file."""
     with media.open("rb") as file:
         draw = random.Random(hashlib.file_digest(file, "sha256").digest())  # noqa: S311  not for secrets

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from local.engine import net, rules
+from local.engine.texts import BAD_SCHEMA
+from local.engine.transcripts import DELETED_URL
 
 SPEECH_MODELS = ("universal-3-pro", "universal-2", "universal-3-5-pro", "assemblyai-stt-3-7")
 DEFAULT_SPEECH_MODELS = ("universal-3-5-pro", "universal-2")
-BAD_SCHEMA = "Invalid endpoint schema, please refer to documentation for examples."
 
 _TYPES: Mapping[type, tuple[str, tuple[str, ...]]] = {
     bool: (
@@ -145,7 +146,7 @@ def blanked(transcript: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **transcript,
         **dict.fromkeys(_NO_RESULTS),
-        "audio_url": "http://deleted_by_user",
+        "audio_url": DELETED_URL,
         "text": "Deleted by user.",
         "webhook_url": None,
         "webhook_auth": False,

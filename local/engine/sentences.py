@@ -9,7 +9,7 @@ type Word = Mapping[str, Any]
 
 _SENTENCE_END = re.compile(r"[.?!…][\"'”’)\]]*$")
 _NO_SENTENCE_END = re.compile(r"(?:(?:[A-Z]\.)+|(?:Mr|Mrs|Ms|Dr|Prof|St)\.)$")
-_SENTENCE_PAUSE_MS = 300  # where the recogniser, too, would put a full stop
+SENTENCE_PAUSE_MS = 300  # the recogniser puts a full stop there
 _PARAGRAPH_PAUSE_MS = 2000
 _PARAGRAPH_WORDS = 100
 
@@ -67,6 +67,11 @@ def text_of(words: Sequence[Word]) -> str:
     return " ".join(word["text"] for word in words)
 
 
+def mean_confidence(words: Sequence[Word]) -> float:
+    """Return the mean of the words' confidences, 0 without words."""
+    return round(sum(float(word["confidence"] or 0) for word in words) / len(words), 5) if words else 0.0
+
+
 def _split_channel(words: Sequence[Word], *, marked: bool) -> list[list[Word]]:
     found: list[list[Word]] = []
     for word in words:
@@ -82,7 +87,7 @@ def _ends_between(word: Word, following: Word, *, marked: bool) -> bool:
         return True
     if marked:
         return _ends_sentence(word)
-    return bool(following["start"] - word["end"] >= _SENTENCE_PAUSE_MS)
+    return bool(following["start"] - word["end"] >= SENTENCE_PAUSE_MS)
 
 
 def _channels(words: Sequence[Word]) -> list[list[Word]]:
@@ -101,6 +106,6 @@ def _passage(words: Sequence[Word]) -> dict[str, Any]:
         "text": text_of(words),
         "start": words[0]["start"],
         "end": words[-1]["end"],
-        "confidence": round(sum(word["confidence"] or 0.0 for word in words) / len(words), 5),
+        "confidence": mean_confidence(words),
         "words": list(words),
     }

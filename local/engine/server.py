@@ -16,7 +16,6 @@ from local.engine.captions import DEFAULT_LIMIT, captions, srt, vtt
 from local.engine.faults import Faults
 from local.engine.jobs import SERVER_ERROR, Jobs
 from local.engine.parameters import (
-    BAD_SCHEMA,
     BadRequestError,
     blanked,
     new_transcript,
@@ -24,6 +23,7 @@ from local.engine.parameters import (
 )
 from local.engine.rate import RateLimit
 from local.engine.sentences import paragraphs, sentences
+from local.engine.texts import BAD_SCHEMA, NO_KEY, NO_UPLOAD, TOO_MANY, UNKNOWN_ID
 from local.engine.transcripts import OPEN, Transcripts
 from local.engine.word_search import LONGEST_PHRASE, tokens, word_search
 
@@ -114,9 +114,9 @@ class Server:
             return None
         given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
         if not hmac.compare_digest(given, self._api_key):
-            return _error(401, "Authentication error, API token missing/invalid")
+            return _error(401, NO_KEY)
         if is_call and (wait := self._rate.take()):
-            return _error(429, "Too Many Requests", {"Retry-After": str(wait)})
+            return _error(429, TOO_MANY, {"Retry-After": str(wait)})
         return None
 
     async def _upload(self, request: web.Request) -> web.StreamResponse:
@@ -144,7 +144,7 @@ class Server:
         parameters = read_request(await request.read())
         url = parameters["audio_url"]
         if self._jobs.is_upload_url(url) and self._jobs.uploaded_file(url) is None:
-            return _error(403, "Cannot access uploaded file")
+            return _error(403, NO_UPLOAD)
         transcript = new_transcript(str(uuid.uuid4()), parameters, self._jobs.next_status())
         self._transcripts.add(transcript, parameters.get("webhook_auth_header_value"))
         return web.json_response(self._jobs.submit(transcript["id"]))
@@ -168,7 +168,10 @@ class Server:
     async def _list(self, request: web.Request) -> web.StreamResponse:
         # The Node SDK writes `status=` for a status that is undefined.
         query = {name: value for name, value in request.query.items() if value}
-        limit = _limit(query.get("limit", "10"))
+        limit = _whole(query.get("limit", "10"), 1, _LARGEST_PAGE)
+        if limit is None:
+            msg = "limit must be an Integer between 1 and 200"
+            raise BadRequestError(msg)
         status = query.get("status")
         if status is not None and status not in _STATUSES:
             msg = f"status must be one of: {', '.join(_STATUSES)}"
@@ -215,8 +218,11 @@ class Server:
         if write is None:  # the one answer that the API gives as a page
             return web.Response(status=404, text="404: Not Found", content_type="text/html")
         transcript = self._completed(request, "captions")
-        limit = request.query.get("chars_per_caption")
-        found = captions(transcript["words"], DEFAULT_LIMIT if limit is None else _caption_limit(limit))
+        limit = _whole(request.query.get("chars_per_caption", str(DEFAULT_LIMIT)), 1)
+        if limit is None:
+            msg = "chars_per_caption must be an Integer greater than 0"
+            raise BadRequestError(msg)
+        found = captions(transcript["words"], limit)
         return web.Response(text=write(found))
 
     async def _word_search(self, request: web.Request) -> web.StreamResponse:
@@ -254,8 +260,7 @@ class Server:
     def _find(self, request: web.Request) -> dict[str, Any]:
         transcript = self._transcripts.get(request.match_info["id"])
         if transcript is None:
-            msg = "Transcript lookup error, transcript id not found"
-            raise BadRequestError(msg)
+            raise BadRequestError(UNKNOWN_ID)
         return transcript
 
     def _base_url(self, request: web.Request) -> URL:
@@ -278,25 +283,17 @@ async def _health(_: web.Request) -> web.StreamResponse:
 
 
 async def _forbidden(_: web.Request) -> web.StreamResponse:
-    return _error(403, "Cannot access uploaded file")
+    return _error(403, NO_UPLOAD)
 
 
 def _error(status: int, text: str, headers: Mapping[str, str] | None = None) -> web.Response:
     return web.json_response({"error": text}, status=status, headers=headers)
 
 
-def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= _LARGEST_PAGE):
-        msg = "limit must be an Integer between 1 and 200"
-        raise BadRequestError(msg)
-    return int(text[:9])
-
-
-def _caption_limit(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text[:9]) > 0):
-        msg = "chars_per_caption must be an Integer greater than 0"
-        raise BadRequestError(msg)
-    return int(text[:9])
+def _whole(text: str, least: int, most: int | None = None) -> int | None:
+    """Read a whole number of a query, None where it is none or out of bounds. Nine digits are more than any needs."""
+    number = int(text[:9]) if text.isascii() and text.isdigit() else -1
+    return number if least <= number and (most is None or number <= most) else None
 
 
 def _heading(transcript: Mapping[str, Any]) -> dict[str, Any]:

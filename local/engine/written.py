@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from local.engine.recogniser import Word, is_rude
+from local.engine.sentences import SENTENCE_PAUSE_MS, mean_confidence, text_of
 
-_SENTENCE_GAP_MS = 300
 _MARKS = ".,?!;:"
 _FILLERS = frozenset(("ah", "er", "erm", "hm", "hmm", "huh", "mhm", "uh", "uh-huh", "uhm", "um"))
 
@@ -72,7 +72,7 @@ def turns(channels: Iterable[Sequence[Word]]) -> list[dict[str, Any]]:
         words = [{**word, "speaker": channel, "channel": channel} for _, sentence in group for word in sentence]
         found.append(
             {
-                "text": " ".join(map(_text, words)),
+                "text": text_of(words),
                 "start": words[0]["start"],
                 "end": words[-1]["end"],
                 "confidence": mean_confidence(words),
@@ -84,15 +84,10 @@ def turns(channels: Iterable[Sequence[Word]]) -> list[dict[str, Any]]:
     return found
 
 
-def mean_confidence(words: Sequence[Word]) -> float:
-    """Return the mean of the words' confidences, 0 without words."""
-    return round(sum(float(word["confidence"] or 0) for word in words) / len(words), 5) if words else 0.0
-
-
 def _sentences(words: Iterable[Word]) -> Iterator[list[Word]]:
     sentence: list[Word] = []
     for word in words:
-        if sentence and int(word["start"] or 0) - int(sentence[-1]["end"] or 0) >= _SENTENCE_GAP_MS:
+        if sentence and int(word["start"] or 0) - int(sentence[-1]["end"] or 0) >= SENTENCE_PAUSE_MS:
             yield sentence
             sentence = []
         sentence.append(word)
@@ -107,7 +102,7 @@ def _join(utterances: Iterable[tuple[Sequence[Word], bool]], *, disfluencies: bo
     for words, pause in utterances:
         for index, word in enumerate(words):
             end = pause and index == len(words) - 1
-            if joined and int(word["start"] or 0) - spoken_until >= _SENTENCE_GAP_MS:
+            if joined and int(word["start"] or 0) - spoken_until >= SENTENCE_PAUSE_MS:
                 joined[-1] = (joined[-1][0], True)
             spoken_until = int(word["end"] or 0)
             if disfluencies or _bare(_text(word)) not in _FILLERS:

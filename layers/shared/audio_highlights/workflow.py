@@ -338,8 +338,7 @@ class Submitter:
         """
         there = self._ledger.get(recording.recording_id)
         if there and there.transcript_id and there.transcript_id != transcript_id:
-            self._ledger.note_extra_transcript(recording.recording_id, transcript_id)
-            self._provider.delete(transcript_id)
+            _discard_extra(self._ledger, self._provider, recording, transcript_id)
             return Outcome.EXTRA, f"transcript {transcript_id} was deleted: {there.transcript_id} is the recording's"
         return outcome, f"transcript {transcript_id} is in work, and the row went on without us"
 
@@ -479,8 +478,7 @@ class Deliverer:
             return Outcome.DUPLICATE, f"already {recording.status}"
         self._check_belongs(recording, finished, transcript)
         if transcript.status == "completed":  # a failed one costs nothing
-            self._ledger.note_extra_transcript(recording.recording_id, finished.transcript_id)
-            self._provider.delete(finished.transcript_id)
+            _discard_extra(self._ledger, self._provider, recording, finished.transcript_id)
         return (
             Outcome.EXTRA,
             f"transcript {finished.transcript_id} is not the recording's: {recording.transcript_id} is",
@@ -648,6 +646,12 @@ class Scanner:
             if time.monotonic() >= until:
                 break
         return counts
+
+
+def _discard_extra(ledger: Ledger, provider: Provider, recording: Recording, transcript_id: str) -> None:
+    """Name it on the row, then delete it: who dies in between has counted it, and counts it only once."""
+    ledger.note_extra_transcript(recording.recording_id, transcript_id)
+    provider.delete(transcript_id)
 
 
 def has_ended(provider: Provider, finished: Finished) -> bool:

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.engine.parameters import (
-    BAD_SCHEMA,
     SPEECH_MODELS,
     BadRequestError,
     blanked,
     new_transcript,
     read_request,
 )
+from local.engine.texts import BAD_SCHEMA
 
 URL = "https://bucket.s3.amazonaws.com/a%2Bb.mp3?X-Amz-Signature=1%2F2"
 MODELS_TEXT = (
