@@ -223,7 +223,8 @@ class Local:
             raise DeployFailed(message)
         # All of them: sam would keep an earlier deployment's value of one that is not named.
         values = {name: str(one["Default"]) for name, one in described.items()}
-        values |= {"AssemblyAIApiKey": self.engine_key, "AssemblyAIBaseUrl": self.engine_url, **_LOCAL_PARAMETERS}
+        values |= {"AssemblyAIApiKey": self.engine_key, "AssemblyAIBaseUrl": self.engine_url}
+        values |= {"SignInUrl": self.aws_url, **_LOCAL_PARAMETERS}
         values |= parameters or {}
         say(f"sam deploy {stack_name} ...")
         overrides = [f'{name}="{value}"' for name, value in values.items()]  # quoted, a value may be empty

@@ -9,6 +9,7 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import boto3
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
@@ -53,6 +54,9 @@ _BATCH_READS = 100
 _DUE_PAGE = 20  # most callers want one row
 # A key attribute holds 2,048 bytes; a folded character takes at most four.
 _PHRASE_CHARACTERS = 500
+
+# boto3 would presign with SigV2 in us-east-1, and with the global host name elsewhere.
+_FOR_PRESIGNING = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
 
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
@@ -397,6 +401,7 @@ class Ledger:
                 "timestamps": [{"start": start, "end": end} for start, end in highlight.timestamps[:_ITEM_TIMESTAMPS]],
                 "timestamps_cut": True if len(highlight.timestamps) > _ITEM_TIMESTAMPS else None,
                 "completed_at": completed_at,
+                "day": completed_at[:10],
                 "bucket": recording.bucket,
                 "key": recording.key,
             }
@@ -613,8 +618,7 @@ class Media:
             aws_access_key_id=session["AccessKeyId"],
             aws_secret_access_key=session["SecretAccessKey"],
             aws_session_token=session["SessionToken"],
-            # boto3 would presign with SigV2 in us-east-1, and with the global host name elsewhere.
-            config=Config(signature_version="s3v4", s3={"addressing_style": "virtual"}),
+            config=_FOR_PRESIGNING,
         )
         marked = {**_which(upload), "ResponseContentDisposition": recording_mark(upload.recording_id)}
         return signer.generate_presigned_url("get_object", Params=marked, ExpiresIn=PRESIGNED_SECONDS)
@@ -627,6 +631,13 @@ class Media:
         except ClientError as error:
             raise _unreadable(upload, error) from error
         return answer["Body"].iter_chunks(_UPLOAD_CHUNK)
+
+
+def origin_of(bucket: str) -> str:
+    """Scheme and host of the bucket's presigned URLs, as a browser's policy names them."""
+    client: S3Client = boto3.client("s3", config=_FOR_PRESIGNING)
+    url = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "any"})
+    return "://".join(urlsplit(url)[:2])
 
 
 class Shelf:
