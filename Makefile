@@ -19,7 +19,7 @@ export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo local local-down upload test unit soak mutants check secrets-baseline check-api-schema \
+.PHONY: help install demo local view local-down upload test unit soak mutants check secrets-baseline check-api-schema \
 	bench-recognition bench-phrases format lock build deploy clean
 
 help: ## Show this help
@@ -30,6 +30,9 @@ demo: install ## The main job on this machine: a sample call becomes highlights
 
 local: install ## Start the local AWS and the engine, deploy the stack, leave them running
 	@$(PYTHON) -m local up
+
+view: install ## Open the page in a browser; starts what it needs
+	@$(PYTHON) -m local view
 
 local-down: ## Stop what `make local` or `make demo` started
 	@if [ -x $(PYTHON) ]; then $(PYTHON) -m local down; else echo "Nothing is installed here, so nothing runs."; fi
