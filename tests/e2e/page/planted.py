@@ -102,10 +102,54 @@ def long_call() -> dict[str, Any]:
 
 
 _THINGS = ("invoice", "router", "delivery", "contract", "refund")
-_FILL = (
-    "so the line was quiet again and we waited for somebody to pick up because it had been a long day in which "
-    "nothing came when they said it would although we asked twice and were told that it must be on the way by now"
-).split()  # noqa: SIM905  prose is easier to read
+_FILL = [
+    "so",
+    "the",
+    "line",
+    "was",
+    "quiet",
+    "again",
+    "and",
+    "we",
+    "waited",
+    "for",
+    "somebody",
+    "to",
+    "pick",
+    "up",
+    "because",
+    "it",
+    "had",
+    "been",
+    "a",
+    "long",
+    "day",
+    "in",
+    "which",
+    "nothing",
+    "came",
+    "when",
+    "they",
+    "said",
+    "it",
+    "would",
+    "although",
+    "we",
+    "asked",
+    "twice",
+    "and",
+    "were",
+    "told",
+    "that",
+    "it",
+    "must",
+    "be",
+    "on",
+    "the",
+    "way",
+    "by",
+    "now",
+]
 
 
 def silence(seconds: int) -> bytes:
