@@ -17,10 +17,12 @@ from audio_highlights.errors import MalformedMessage
 MAX_AUDIO_BYTES = 5_000_000_000  # AssemblyAI's limit for audio by URL
 MAX_UPLOAD_BYTES = 2_200_000_000  # AssemblyAI's limit for POST /v2/upload
 TOP_HIGHLIGHTS = 5  # phrases copied onto the ledger row for lists
+# A key attribute holds 2,048 bytes; a folded character takes at most four.
+_PHRASE_CHARACTERS = 500
 
 
 class Status(StrEnum):
-    """Where a recording stands in the ledger. The last two always come with a reason."""
+    """Where a recording stands in the ledger. `failed` and `ignored` always come with a reason."""
 
     SUBMITTING = "submitting"
     QUEUED = "queued"
@@ -28,6 +30,7 @@ class Status(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     IGNORED = "ignored"
+    DELETING = "deleting"
 
 
 OPEN = (Status.SUBMITTING, Status.QUEUED, Status.PROCESSING)
@@ -219,8 +222,8 @@ class Highlight:
 
     @property
     def phrase(self) -> str:
-        """The text folded for search: NFKC, case folded, single spaces."""
-        return " ".join(unicodedata.normalize("NFKC", self.text).casefold().split())
+        """The text folded for search."""
+        return folded(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,6 +350,11 @@ def without_url_queries(text: str) -> str:
 def present_version(version_id: object) -> Any:
     """The version id that S3 gives; None for "null", which stands for an object written while versioning was off."""
     return None if version_id in ("", "null") else version_id
+
+
+def folded(text: str) -> str:
+    """A text as phrases are stored and searched for: NFKC, case folded, single spaces, no longer than a key may be."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())[:_PHRASE_CHARACTERS]
 
 
 def recording_mark(recording_id: str) -> str:

@@ -52,11 +52,9 @@ _TRANSACTION_PHRASES = 20
 _BATCH_ITEMS = 25
 _BATCH_READS = 100
 _DUE_PAGE = 20  # most callers want one row
-# A key attribute holds 2,048 bytes; a folded character takes at most four.
-_PHRASE_CHARACTERS = 500
 
 # boto3 would presign with SigV2 in us-east-1, and with the global host name elsewhere.
-_FOR_PRESIGNING = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
+FOR_PRESIGNING = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
 
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
@@ -395,7 +393,7 @@ class Ledger:
                 "recording_id": recording.recording_id,
                 "position": highlight.position,
                 "text": highlight.text,
-                "phrase": highlight.phrase[:_PHRASE_CHARACTERS],
+                "phrase": highlight.phrase,
                 "count": highlight.count,
                 "rank": highlight.rank,
                 "timestamps": [{"start": start, "end": end} for start, end in highlight.timestamps[:_ITEM_TIMESTAMPS]],
@@ -618,7 +616,7 @@ class Media:
             aws_access_key_id=session["AccessKeyId"],
             aws_secret_access_key=session["SecretAccessKey"],
             aws_session_token=session["SessionToken"],
-            config=_FOR_PRESIGNING,
+            config=FOR_PRESIGNING,
         )
         marked = {**_which(upload), "ResponseContentDisposition": recording_mark(upload.recording_id)}
         return signer.generate_presigned_url("get_object", Params=marked, ExpiresIn=PRESIGNED_SECONDS)
@@ -635,7 +633,7 @@ class Media:
 
 def origin_of(bucket: str) -> str:
     """Scheme and host of the bucket's presigned URLs, as a browser's policy names them."""
-    client: S3Client = boto3.client("s3", config=_FOR_PRESIGNING)
+    client: S3Client = boto3.client("s3", config=FOR_PRESIGNING)
     url = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "any"})
     return "://".join(urlsplit(url)[:2])
 
