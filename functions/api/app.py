@@ -6,6 +6,7 @@ HIGHLIGHTS_TABLE, MEDIA_BUCKET, RECORDINGS_TABLE, RESULTS_BUCKET, SIGN_IN_URL, S
 """
 
 import json
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,16 +17,19 @@ from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from page import Page
 
-from audio_highlights.config import variable
+from audio_highlights.config import AudioTransfer, utc_now, variable
 from audio_highlights.errors import (
     AnswerTooLarge,
     ApiRefused,
     NotNow,
     NotSignedIn,
     RecordingNotFound,
+    RequestUnreadable,
 )
 from audio_highlights.observability import function_logger
-from audio_highlights.storage import origin_of
+from audio_highlights.orders import Orders
+from audio_highlights.storage import Ledger, Queue, SweepFunction, Uploads, origin_of
+from audio_highlights.uploads import UploadRequest
 
 HERE = Path(__file__).parent
 _STATUS_CODES: Mapping[type[ApiRefused], int] = {
@@ -43,6 +47,14 @@ page = Page(
     client_id=variable("CLIENT_ID"),
     sign_in_url=variable("SIGN_IN_URL"),
     bucket_origins=[origin_of(variable("MEDIA_BUCKET")), origin_of(variable("RESULTS_BUCKET"))],
+)
+audio_transfer = AudioTransfer(variable("AUDIO_TRANSFER"))
+uploads = Uploads(variable("MEDIA_BUCKET"))
+orders = Orders(
+    ledger=Ledger(variable("RECORDINGS_TABLE"), variable("HIGHLIGHTS_TABLE"), utc_now),
+    submit_queue=Queue(variable("SUBMIT_QUEUE_URL")),
+    sweep=SweepFunction(variable("SWEEP_FUNCTION")),
+    logger=logger,
 )
 app = APIGatewayHttpResolver()
 
@@ -63,6 +75,54 @@ def file() -> Response[str]:
 def description() -> Response[str]:
     """What the API takes and gives."""
     return Response(200, "application/json", (HERE / "openapi.json").read_text(encoding="utf-8"))
+
+
+# ---- what is put in, asked for again, and deleted
+
+
+@app.post("/api/uploads")
+def create_upload() -> Response[str]:
+    """Permission to upload one recording."""
+    wanted = UploadRequest.from_body(_body())
+    most_bytes = wanted.check_size(audio_transfer)
+    key = wanted.key(utc_now(), secrets.token_hex(4))
+    url, fields = uploads.permit(key, most_bytes=most_bytes, content_type=wanted.content_type)
+    logger.info("upload permitted", key=key, user=_user())
+    return _answer(201, {"url": url, "fields": fields, "key": key})
+
+
+@app.post("/api/recordings/<recording_id>/retry")
+def retry_recording(recording_id: str) -> Response[str]:
+    """Submit a failed or ignored recording again."""
+    status = orders.retry(recording_id)
+    logger.info("asked for again", recording_id=recording_id, user=_user())
+    return _answer(202, {"recording_id": recording_id, "status": status})
+
+
+@app.delete("/api/recordings/<recording_id>")
+def delete_recording(recording_id: str) -> Response[str]:
+    """Delete a recording everywhere."""
+    status = orders.delete(recording_id)
+    logger.info("deletion asked for", recording_id=recording_id, user=_user())
+    return _answer(202, {"recording_id": recording_id, "status": status})
+
+
+def _body() -> Any:
+    try:
+        return app.current_event.json_body
+    except (ValueError, RecursionError) as error:
+        message = "The body is not JSON."
+        raise RequestUnreadable(message) from error
+
+
+def _user() -> str:
+    """Who asks, as the user pool calls them."""
+    claims = app.current_event.raw_event["requestContext"]["authorizer"]["jwt"]["claims"]
+    return str(claims.get("sub"))
+
+
+def _answer(status_code: int, body: Mapping[str, Any]) -> Response[str]:
+    return Response(status_code, "application/json", json.dumps(body))
 
 
 # ---- what is refused, and what goes wrong
