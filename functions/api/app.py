@@ -164,7 +164,7 @@ def went_wrong(error: Exception) -> Response[str]:
     return answered({"error": f"Something went wrong. Try again; the log of `api` has it under {request_id}."}, 500)
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request."""
     answer = app.resolve(event, context)
