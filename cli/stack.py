@@ -45,3 +45,7 @@ class Stack:
     @property
     def highlights_table(self) -> str:
         return self.outputs["HighlightsTableName"]
+
+    @property
+    def page_url(self) -> str:
+        return self.outputs["PageUrl"]

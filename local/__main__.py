@@ -1,8 +1,9 @@
-"""The local system: `python -m local up | down | demo`."""
+"""The local system: `python -m local up | down | demo | view`."""
 
 import os
 import sys
 import time
+import webbrowser
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from cli import recordings
 from cli.display import highlights_view, upload_and_follow
 from cli.stack import Stack
 from local.processes import StartFailed
-from local.stack import DEFAULT_STACK_NAME, FOREIGN_VARIABLES, PROJECT, DeployFailed, Local
+from local.stack import DEFAULT_STACK_NAME, FOREIGN_VARIABLES, PAGE_USER, PROJECT, DeployFailed, Local
 
 DEFAULT_FOLDER = PROJECT / ".local"
 SAMPLE = PROJECT / "samples" / "support-call.mp3"
@@ -40,7 +41,8 @@ def up(
     engine_option: EngineOption = None,
 ) -> None:
     """Start the local AWS and the engine, build and deploy the stack, leave all of it running."""
-    _up(folder, aws_port, engine_port, parameter, engine_option)
+    local, stack = _up(folder, aws_port, engine_port, parameter, engine_option)
+    _tell_of_page(local, stack.page_url)
     console.print(f"Use it:  source {_short(folder / 'env')}; aws s3 cp some.mp3 s3://$MEDIA_BUCKET/some.mp3")
     console.print(f"Stop it: {_how_to_stop(folder)}")
 
@@ -57,7 +59,7 @@ def down(folder: Folder = DEFAULT_FOLDER) -> None:
 @app.command()
 def demo(folder: Folder = DEFAULT_FOLDER, aws_port: AwsPort = 0, engine_port: EnginePort = 0) -> None:
     """The main job, here: a sample call becomes highlights, read back from DynamoDB and S3."""
-    stack = _up(folder, aws_port, engine_port, None, None)
+    local, stack = _up(folder, aws_port, engine_port, None, None)
     console.rule("a recording becomes highlights")
     key = f"calls/{time.strftime('%Y-%m-%d')}/support-call-{time.strftime('%H%M%S')}.mp3"
     try:
@@ -78,8 +80,10 @@ def demo(folder: Folder = DEFAULT_FOLDER, aws_port: AwsPort = 0, engine_port: En
         highlight=False,
         soft_wrap=True,
     )
+    console.print("\n[bold]Hear them:[/]  click a phrase on the page, and it plays.")
+    _tell_of_page(local, f"{stack.page_url}?recording={row['recording_id']}")
     console.print(
-        f"\nIt keeps running.  Another recording:  make upload FILE=path/to/your.mp3\n"
+        f"\nIt keeps running.  Another recording:  make upload FILE=path/to/your.mp3, or drop it onto the page\n"
         f"Any AWS client:    source {_short(folder / 'env')}; aws s3 ls s3://$RESULTS_BUCKET --recursive\n"
         f"Stop it:           {_how_to_stop(folder)}",
         highlight=False,
@@ -87,9 +91,18 @@ def demo(folder: Folder = DEFAULT_FOLDER, aws_port: AwsPort = 0, engine_port: En
     )
 
 
+@app.command()
+def view(folder: Folder = DEFAULT_FOLDER, aws_port: AwsPort = 0, engine_port: EnginePort = 0) -> None:
+    """Open the page in a browser; what it needs is started where it does not run."""
+    local, stack = _up(folder, aws_port, engine_port, None, None)
+    _tell_of_page(local, stack.page_url)
+    if not webbrowser.open(stack.page_url):
+        console.print("No browser could be started here: open the address yourself.")
+
+
 def _up(
     folder: Path, aws_port: int, engine_port: int, parameters: list[str] | None, engine_options: list[str] | None
-) -> Stack:
+) -> tuple[Local, Stack]:
     if wrong := [pair for pair in parameters or [] if "=" not in pair]:
         message = f"{wrong[0]} is not Name=Value."
         raise typer.BadParameter(message, param_hint="--parameter")
@@ -111,9 +124,17 @@ def _up(
     for name in FOREIGN_VARIABLES:
         os.environ.pop(name, None)
     stack = Stack.named(DEFAULT_STACK_NAME)
+    local.add_user(stack.outputs)
     local.write_env(stack.name, stack.outputs)
     _step(f"Stack {stack.name} is deployed; uploads go to s3://{stack.media_bucket}.")
-    return stack
+    return local, stack
+
+
+def _tell_of_page(local: Local, address: str) -> None:
+    console.print(f"Page:    {address}", highlight=False, soft_wrap=True, markup=False)
+    console.print(
+        f"User:    {PAGE_USER}   Password: {local.page_password}", highlight=False, soft_wrap=True, markup=False
+    )
 
 
 def _step(text: str) -> None:

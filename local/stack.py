@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+import boto3
 from samtranslator.yaml_helper import yaml_parse
 
 from local.processes import Background, StartFailed, free_port, tail, wait_until
@@ -27,6 +28,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 MINISTACK = PROJECT / ".tools" / "ministack" / "bin" / "ministack"
 REGION = "us-east-1"
 DEFAULT_STACK_NAME = "audio-highlights"
+PAGE_USER = "demo@example.com"
 
 # How a deployment is told what the ordinary one finds on AWS. Values only: the template is the same.
 _LOCAL_PARAMETERS = {"EnforceTls": "false", "PollIntervalSeconds": "2"}
@@ -49,6 +51,7 @@ class Local:
     aws_port: int = 0
     engine_port: int = 0
     engine_key: str = field(default="", repr=False)
+    page_password: str = field(default="", repr=False)
     engine_options: tuple[str, ...] = ()
     aws: Background | None = None
     engine: Background | None = None
@@ -61,11 +64,8 @@ class Local:
             state = json.loads(local._state_file.read_text())
         except FileNotFoundError:
             return local
-        local.aws_port, local.engine_port, local.engine_key = (
-            state["aws_port"],
-            state["engine_port"],
-            state["engine_key"],
-        )
+        local.aws_port, local.engine_port = state["aws_port"], state["engine_port"]
+        local.engine_key, local.page_password = state["engine_key"], state["page_password"]
         local.aws = Background(**state["aws"]) if state["aws"] else None
         local.engine = Background(**state["engine"]) if state["engine"] else None
         return local
@@ -183,7 +183,7 @@ class Local:
         if self.aws and self.aws.is_running():
             self.aws.stop()
             say(f"Stopped the local AWS (pid {self.aws.pid}).")
-        self.aws, self.aws_port = None, 0
+        self.aws, self.aws_port, self.page_password = None, 0, ""
         shutil.rmtree(self.folder / "aws" / "tmp", ignore_errors=True)
         self.env_file.unlink(missing_ok=True)
         self._save()
@@ -267,6 +267,17 @@ class Local:
             message = f"sam {command} failed. The end of {log}:\n{tail(log)}"
             raise DeployFailed(message)
 
+    def add_user(self, outputs: Mapping[str, str]) -> None:
+        """Give the stack's user pool a user who may sign in to the page: PAGE_USER, with page_password."""
+        self.page_password = self.page_password or f"Demo1-{secrets.token_hex(5)}"
+        self._save()
+        where, whom = outputs["UserPoolId"], {"Username": PAGE_USER}
+        pool = boto3.client("cognito-idp")
+        email = [{"Name": "email", "Value": PAGE_USER}, {"Name": "email_verified", "Value": "true"}]
+        with contextlib.suppress(pool.exceptions.UsernameExistsException):
+            pool.admin_create_user(UserPoolId=where, MessageAction="SUPPRESS", UserAttributes=email, **whom)
+        pool.admin_set_user_password(UserPoolId=where, Password=self.page_password, Permanent=True, **whom)
+
     def write_env(self, stack_name: str, outputs: Mapping[str, str]) -> dict[str, str]:
         """Write <folder>/env, sourceable by a shell, and return its variables."""
         variables = {
@@ -277,6 +288,9 @@ class Local:
             "RECORDINGS_TABLE": outputs["RecordingsTableName"],
             "HIGHLIGHTS_TABLE": outputs["HighlightsTableName"],
             "API_URL": outputs["ApiUrl"],
+            "PAGE_URL": outputs["PageUrl"],
+            "PAGE_USER": PAGE_USER,
+            "PAGE_PASSWORD": self.page_password,
             "WEBHOOK_URL": outputs["WebhookUrl"],
         }
         lines = [f"unset {' '.join(FOREIGN_VARIABLES)}"]
@@ -292,6 +306,7 @@ class Local:
             "aws_port": self.aws_port,
             "engine_port": self.engine_port,
             "engine_key": self.engine_key,
+            "page_password": self.page_password,
             "aws": asdict(self.aws) if self.aws else None,
             "engine": asdict(self.engine) if self.engine else None,
         }

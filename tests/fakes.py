@@ -19,7 +19,7 @@ from boto3.dynamodb.types import TypeSerializer
 
 from audio_highlights.config import AudioTransfer, SubmitSettings
 from audio_highlights.deletion import Deleter
-from audio_highlights.errors import RecordingInWork, RecordingUnusable, TranscriptNotFound
+from audio_highlights.errors import RecordingInWork, RecordingUnusable, ResultGone, TranscriptNotFound
 from audio_highlights.line import Line, waits
 from audio_highlights.models import (
     ENDED,
@@ -828,3 +828,90 @@ class World:
 
     def told(self, detail_type: str) -> list[dict[str, Any]]:
         return [detail for told_type, detail in self.events.told if told_type == detail_type]
+
+
+class FakeCatalogue:
+    """The tables and the files as they are read, with DynamoDB's ways.
+
+    A query reads so many rows, and filters them then; where it has read so many, it gives a key, whether there are more
+    or not. It goes on after a key though the row of the key is gone, and refuses a key that its condition excludes.
+    """
+
+    def __init__(self) -> None:
+        self.rows: dict[str, dict[str, Any]] = {}
+        self.phrases: dict[tuple[str, int], dict[str, Any]] = {}
+        self.files: dict[str, bytes] = {}
+        self.page = 1000
+        self.filtered = 3
+        self.queries = 0
+
+    def recording(self, recording_id: str) -> dict[str, Any] | None:
+        return self.rows.get(recording_id)
+
+    def highlights(self, recording_id: str) -> list[dict[str, Any]]:
+        return [item for (of, _), item in sorted(self.phrases.items()) if of == recording_id]
+
+    def recordings_of(
+        self, day: str, status: str | None, after: dict[str, Any] | None, most: int
+    ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+        names = ("day", "created_at", "recording_id")
+        of_day = [row for row in self.rows.values() if row["day"] == day]
+        read, last = self._query(of_day, names, after, max(most, self.filtered) if status else most, newest_first=True)
+        found = [row for row in read if status in (None, row["status"])]
+        if len(found) > most:
+            found, last = found[:most], _key_of(found[most - 1], names)
+        return found, last
+
+    def phrases_of(
+        self, day: str, prefix: str, after: dict[str, Any] | None, most: int | None
+    ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+        assert after is None or after["phrase"].startswith(prefix), "outside of the query's boundaries"
+        found = [one for one in self.phrases.values() if one["day"] == day and one["phrase"].startswith(prefix)]
+        rows, last = self._query(found, ("day", "phrase", "recording_id", "position"), after, most or self.page)
+        projected = ("day", "phrase", "recording_id", "position", "text", "count")
+        return [{name: row[name] for name in projected} for row in rows], last
+
+    def saying(
+        self, phrase: str, after: dict[str, Any] | None, most: int
+    ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+        names = ("phrase", "completed_at", "recording_id", "position")
+        found = [one for one in self.phrases.values() if one["phrase"] == phrase]
+        rows, last = self._query(found, names, after, most, newest_first=True)
+        return [{name: row[name] for name in names} for row in rows], last
+
+    def items(self, keys: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
+        assert len(set(keys)) == len(keys) <= 100
+        return [self.phrases[key] for key in reversed(keys) if key in self.phrases]
+
+    def audio_url(self, row: Mapping[str, Any]) -> str:
+        return f"https://{row['bucket']}.example.com/{quote(row['key'])}?X-Amz-Signature=verysecret"
+
+    def file_url(self, uri: str) -> str:
+        return f"https://results.example.com/{quote(uri)}?X-Amz-Signature=verysecret"
+
+    def read(self, uri: str) -> bytes:
+        if uri not in self.files:
+            raise ResultGone(uri)
+        return self.files[uri]
+
+    def _query(
+        self,
+        rows: list[dict[str, Any]],
+        names: tuple[str, ...],
+        after: dict[str, Any] | None,
+        most: int,
+        *,
+        newest_first: bool = False,
+    ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+        self.queries += 1
+        assert after is None or set(after) == set(names)
+        ordered = sorted(((tuple(row[name] for name in names[1:]), row) for row in rows), reverse=newest_first)
+        if after:
+            place = tuple(after[name] for name in names[1:])
+            ordered = [(key, row) for key, row in ordered if (key < place if newest_first else key > place)]
+        found = [row for _, row in ordered[:most]]
+        return found, _key_of(found[-1], names) if len(found) == most else None
+
+
+def _key_of(row: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: int(row[name]) if name == "position" else row[name] for name in names}

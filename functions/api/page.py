@@ -39,7 +39,7 @@ class Page:
         etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         headers: Mapping[str, str | list[str]] = {**self._headers, "ETag": etag, "Cache-Control": "no-cache"}
         if event.headers.get("if-none-match") == etag:
-            return Response(304, headers=dict(headers))
+            return Response(304, body="", headers=dict(headers))
         return Response(200, _TYPES[Path(path).suffix], body.decode(), dict(headers))
 
 

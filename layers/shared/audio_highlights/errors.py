@@ -22,6 +22,7 @@
         ├── RequestUnreadable          400: a parameter or the body is wrong
         ├── NotSignedIn                401: nobody has verified who asks
         ├── RecordingNotFound          404: there is no such recording
+        ├── ResultGone                 404: the recording's file is not in the results bucket any more
         ├── NotNow                     409: not while the recording is as it is
         └── AnswerTooLarge             413: more than an answer can hold
 
@@ -126,6 +127,15 @@ class RecordingNotFound(ApiRefused):
 
     def __init__(self, recording_id: str) -> None:
         super().__init__(f"There is no recording {recording_id}: it was deleted, or the address is wrong.")
+
+
+class ResultGone(ApiRefused):
+    """The recording is completed, but its file is not in the results bucket any more."""
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(
+            f"{uri} cannot be read. It was deleted, or older than ResultsRetentionDays; the phrases are still there."
+        )
 
 
 class NotNow(ApiRefused):

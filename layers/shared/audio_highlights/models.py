@@ -20,6 +20,8 @@ CLOCK_DIFFERENCE = timedelta(minutes=5)  # the provider's clock and ours may dif
 # So far back a transcript is looked for whose id was lost: the provider's list has all of the account's.
 LONGEST_SEARCH = timedelta(days=7)
 TOP_HIGHLIGHTS = 5  # phrases copied onto the ledger row for lists
+# A key attribute holds 2,048 bytes; a folded character takes at most four.
+_PHRASE_CHARACTERS = 500
 
 
 class Status(StrEnum):
@@ -247,8 +249,8 @@ class Highlight:
 
     @property
     def phrase(self) -> str:
-        """The text folded for search: NFKC, case folded, single spaces."""
-        return " ".join(unicodedata.normalize("NFKC", self.text).casefold().split())
+        """The text folded for search."""
+        return folded(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,6 +382,11 @@ def search_start(recording: Recording, now: datetime) -> datetime:
 def present_version(version_id: object) -> Any:
     """The version id that S3 gives; None for "null", which stands for an object written while versioning was off."""
     return None if version_id in ("", "null") else version_id
+
+
+def folded(text: str) -> str:
+    """A text as phrases are stored and searched for: NFKC, case folded, single spaces, no longer than a key may be."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())[:_PHRASE_CHARACTERS]
 
 
 def recording_mark(recording_id: str) -> str:

@@ -54,11 +54,9 @@ _BATCH_ITEMS = 25
 _BATCH_READS = 100
 _ERASURES = 3  # the last of which finds nothing
 _DUE_PAGE = 20  # most callers want one row
-# A key attribute holds 2,048 bytes; a folded character takes at most four.
-_PHRASE_CHARACTERS = 500
 
 # boto3 would presign with SigV2 in us-east-1, and with the global host name elsewhere.
-_FOR_PRESIGNING = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
+FOR_PRESIGNING = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
 
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
@@ -526,7 +524,7 @@ class Ledger:
                 "recording_id": recording.recording_id,
                 "position": highlight.position,
                 "text": highlight.text,
-                "phrase": highlight.phrase[:_PHRASE_CHARACTERS],
+                "phrase": highlight.phrase,
                 "count": highlight.count,
                 "rank": highlight.rank,
                 "timestamps": [{"start": start, "end": end} for start, end in highlight.timestamps[:_ITEM_TIMESTAMPS]],
@@ -749,7 +747,7 @@ class Media:
             aws_access_key_id=session["AccessKeyId"],
             aws_secret_access_key=session["SecretAccessKey"],
             aws_session_token=session["SessionToken"],
-            config=_FOR_PRESIGNING,
+            config=FOR_PRESIGNING,
         )
         marked = {**_which(upload), "ResponseContentDisposition": recording_mark(upload.recording_id)}
         return signer.generate_presigned_url("get_object", Params=marked, ExpiresIn=PRESIGNED_SECONDS)
@@ -766,7 +764,7 @@ class Media:
 
 def origin_of(bucket: str) -> str:
     """Scheme and host of the bucket's presigned URLs, as a browser's policy names them."""
-    client: S3Client = boto3.client("s3", config=_FOR_PRESIGNING)
+    client: S3Client = boto3.client("s3", config=FOR_PRESIGNING)
     url = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "any"})
     return "://".join(urlsplit(url)[:2])
 
@@ -895,7 +893,7 @@ class Uploads:
 
     def __init__(self, bucket: str) -> None:
         self._bucket = bucket
-        self._client: S3Client = boto3.client("s3", config=_FOR_PRESIGNING)
+        self._client: S3Client = boto3.client("s3", config=FOR_PRESIGNING)
 
     def permit(self, key: str, *, most_bytes: int, content_type: str) -> tuple[str, dict[str, str]]:
         """Address and fields of a form that uploads one object under exactly this key, for PRESIGNED_SECONDS.
