@@ -1,5 +1,5 @@
 /** The recordings of some days: a list that follows what happens, filters, uploads. */
-import { isOpen } from "./actions.js";
+import { CHANGED, isOpen } from "./actions.js";
 import { ApiError, get } from "./api.js";
 import { rewrite } from "./app.js";
 import { announce, element } from "./dom.js";
@@ -34,6 +34,10 @@ const compare = (one, other) => (one < other ? -1 : one > other ? 1 : 0);
 const folded = (text) => text.normalize("NFKC").toLowerCase();
 
 let kept; // the list as it was left, for who comes back to it
+addEventListener(CHANGED, ({ detail }) => {
+  const one = kept?.recordings.find(({ recording_id }) => recording_id === detail.recording_id);
+  if (one) Object.assign(one, { status: detail.status, reason: undefined });
+});
 
 export async function show(place, parameters) {
   const list = new List(place, parameters);
@@ -128,6 +132,8 @@ class List {
       else this.refresh();
     };
     document.addEventListener("visibilitychange", this.onSeen);
+    this.onChanged = ({ detail }) => this.act(detail);
+    addEventListener(CHANGED, this.onChanged);
     this.endUploads = onUploaded(() => this.stir(1_000));
     this.controls();
   }
@@ -190,6 +196,7 @@ class List {
     this.watcher.disconnect();
     this.endUploads();
     document.removeEventListener("visibilitychange", this.onSeen);
+    removeEventListener(CHANGED, this.onChanged);
     const recordings = [...this.rows.values()].map((row) => row.recording);
     if (recordings.length) kept = { days: this.days, status: this.status, next: this.next, recordings, at: Date.now() };
   }
@@ -215,6 +222,7 @@ class List {
       await this.pages(undefined, signal);
     } catch (error) {
       if (error.name === "AbortError" || signal.aborted) return;
+      this.table.hidden = true;
       this.blank.replaceChildren(
         element("div", { role: "alert" }, element("h2", {}, "The recordings could not be loaded"), element("p", {}, error.message)),
         element("div", { class: "actions" }, element("button", { type: "button", onclick: () => this.load() }, "Try again")));
@@ -326,7 +334,7 @@ class List {
       if (touched && Date.now() < touched.until && touched.status === status) continue;
       const row = this.rows.get(id);
       if (!row) {
-        this.rows.set(id, new Row(recording, (which, change) => this.act(which, change)));
+        this.rows.set(id, new Row(recording));
         if (tell) this.stirred = Date.now();
       } else {
         if (row.recording.status !== status) this.stirred = Date.now();
@@ -338,10 +346,12 @@ class List {
   }
 
   /** The user did something: it shows at once, whatever a list says that was made before. */
-  act(recording, change) {
-    this.touched.set(recording.recording_id, { status: recording.status, until: Date.now() + STALE_MS });
-    this.rows.get(recording.recording_id)?.show({ ...recording, ...change });
-    announce(`${short(fileName(recording.key))}: ${statusWords(change.status).label}.`);
+  act({ recording_id, status }) {
+    const row = this.rows.get(recording_id);
+    if (!row) return;
+    this.touched.set(recording_id, { status: row.recording.status, until: Date.now() + STALE_MS });
+    row.show({ ...row.recording, status, reason: undefined });
+    announce(`${short(fileName(row.recording.key))}: ${statusWords(status).label}.`);
     this.draw();
     this.stir();
   }
