@@ -387,7 +387,7 @@ class List {
   compare(one, other) {
     const { name, way } = this.sort;
     if (name === "length" && (one.audio_duration == null || other.audio_duration == null)) {
-      const known = (one.audio_duration == null) - (other.audio_duration == null);
+      const known = Number(one.audio_duration == null) - Number(other.audio_duration == null);
       if (known) return known; // those without a length stand at the end, either way
     }
     return way * (ORDER[name](one, other) || 0) || compare(other.created_at, one.created_at) || compare(one.recording_id, other.recording_id);
