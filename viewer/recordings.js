@@ -49,6 +49,7 @@ class List {
   constructor(place, parameters) {
     this.rows = new Map(); // recording_id -> Row, all that are loaded
     this.next = null;
+    this.fruitful = true; // whether older ones are loaded unasked: not after that brought nothing
     this.touched = new Map(); // recording_id -> what a list may still say of it for a while
     this.stirred = Date.now();
     this.read(parameters);
@@ -125,7 +126,7 @@ class List {
       element("div", { class: "card list" }, this.table, this.blank),
       element("div", { class: "older" }, this.moreWrong, this.more));
     this.watcher = new IntersectionObserver((entries) => {
-      if (entries.some((one) => one.isIntersecting) && !this.find && this.moreWrong.hidden) this.older();
+      if (entries.some((one) => one.isIntersecting) && !this.find && this.fruitful) this.older();
     }, { rootMargin: "800px" });
     this.onSeen = () => {
       if (document.hidden) clearTimeout(this.timer);
@@ -212,6 +213,7 @@ class List {
     this.rows.clear();
     this.body.replaceChildren();
     this.next = null;
+    this.fruitful = true;
     this.behind.hidden = this.moreWrong.hidden = true;
     this.table.setAttribute("aria-busy", "true");
     this.summary.textContent = "";
@@ -257,9 +259,11 @@ class List {
     const { signal } = this.loading ??= new AbortController();
     try {
       await this.pages(this.next, signal);
+      this.fruitful = this.rows.size > before;
       if (byHand) announce(`${counted(this.rows.size - before, "older recording")} loaded.`);
     } catch (error) {
       if (error.name === "AbortError") return;
+      this.fruitful = false;
       this.moreWrong.textContent = `Older recordings could not be loaded. ${error.message}`;
       this.moreWrong.hidden = false;
     } finally {
