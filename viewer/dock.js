@@ -104,6 +104,7 @@ export class Dock {
       this.fresh = true;
       this.load();
     } else this.audio.play().catch(() => {});
+    this.draw();
   }
 
   draw() {
