@@ -28,11 +28,11 @@ export class Highlights {
       Object.entries(ORDERS).map(([name, [label]]) => element("option", { value: name }, label)));
     this.list = element("ol", { class: "phrase-list" });
     this.none = element("p", { class: "note", hidden: true });
-    this.all = element("button", { type: "button", class: "quiet all", hidden: true, onclick: () => choose() }, "Show all phrases");
+    this.all = element("button", { type: "button", class: "quiet show-all", hidden: true, onclick: () => choose() }, "Show all phrases");
     this.tools = element("div", { class: "phrase-tools" }, this.filter, this.order);
     this.count = element("span", { class: "badge" });
     // Open from the start; on a phone it can be closed to come to the transcript.
-    this.place = element("details", { class: "phrases", open: true },
+    this.place = element("details", { class: "phrase-panel", open: true },
       element("summary", {}, element("h2", {}, "Phrases "), this.count),
       this.tools, this.all, this.list, this.none);
   }

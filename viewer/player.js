@@ -44,7 +44,7 @@ export class Player {
     this.trouble = element("p", { class: "trouble", role: "alert", hidden: true });
     this.place = element("section", { class: "dock", "aria-label": "Player" },
       this.picture, strip, this.seekBar,
-      element("div", { class: "controls" },
+      element("div", { class: "player-controls" },
         this.clock,
         element("div", { class: "buttons" },
           this.#button("Previous moment", "previous", () => step(-1)),
@@ -98,7 +98,9 @@ export class Player {
   /** A browser may forbid it until somebody has touched the page; then it stays where it is, ready. */
   play() {
     this.#wasPlaying = true;
-    return this.media.play().catch(() => {});
+    return this.media.play().catch((error) => {
+      if (error.name === "NotAllowedError") this.#wasPlaying = false;
+    });
   }
 
   toggle() {
@@ -115,7 +117,7 @@ export class Player {
     this.place.remove();
   }
 
-  #button(label, picture, onclick, look = "icon") {
+  #button(label, picture, onclick, look = "quiet icon") {
     return element("button", { type: "button", class: look, "aria-label": label, title: label, onclick }, icon(picture));
   }
 

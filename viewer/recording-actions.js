@@ -37,7 +37,6 @@ export function exportMenu(id, say) {
   async function save(format) {
     open(false);
     button.focus();
-    button.disabled = true;
     try {
       const { blob, name } = await file(addressOf(id, "/export"), { format });
       const link = element("a", { href: URL.createObjectURL(blob), download: name });
@@ -46,8 +45,6 @@ export function exportMenu(id, say) {
       announce(`${name} is saved.`);
     } catch (error) {
       say(error.message);
-    } finally {
-      button.disabled = false;
     }
   }
   list.append(...FORMATS.map(([format, label, what]) =>
@@ -68,12 +65,12 @@ export function exportMenu(id, say) {
 export function deleteButton(recording, deleted) {
   const trouble = element("p", { class: "trouble", role: "alert", hidden: true });
   const sure = element("button", { type: "button", class: "danger", onclick: erase }, "Delete recording");
-  const dialog = element("dialog", { class: "recording-dialog", "aria-labelledby": "delete-heading" },
+  const dialog = element("dialog", { "aria-labelledby": "delete-heading" },
     element("h2", { id: "delete-heading" }, "Delete this recording?"),
     element("p", {}, element("bdi", {}, fileName(recording.key)),
       ": the audio, the transcript, the highlights and AssemblyAI’s copy will be gone. This cannot be undone."),
     trouble,
-    element("form", { method: "dialog", class: "dialog-buttons" }, element("button", { autofocus: true }, "Keep it"), sure));
+    element("form", { method: "dialog", class: "actions" }, element("button", { autofocus: true }, "Keep it"), sure));
   async function erase() {
     sure.disabled = true;
     try {
@@ -86,7 +83,7 @@ export function deleteButton(recording, deleted) {
       sure.disabled = false;
     }
   }
-  const button = element("button", { type: "button", class: "danger", onclick: () => dialog.showModal() }, "Delete");
+  const button = element("button", { type: "button", class: "erase", onclick: () => dialog.showModal() }, "Delete");
   return element("span", {}, button, dialog);
 }
 
@@ -125,10 +122,10 @@ export function linkButton(position) {
 }
 
 export function keysDialog() {
-  return element("dialog", { class: "recording-dialog", "aria-labelledby": "keys-heading" },
+  return element("dialog", { "aria-labelledby": "keys-heading" },
     element("h2", { id: "keys-heading" }, "Keys"),
     element("dl", { class: "keys" }, KEYS.map(([keys, what]) => [
       element("dt", {}, keys.split(/(, | \+ )/).map((part, at) => (at % 2 ? part : element("kbd", {}, part)))),
       element("dd", {}, what)])),
-    element("form", { method: "dialog", class: "dialog-buttons" }, element("button", { autofocus: true }, "Close")));
+    element("form", { method: "dialog", class: "actions" }, element("button", { autofocus: true }, "Close")));
 }

@@ -97,7 +97,7 @@ class RecordingPage {
 
   #build() {
     const { key } = this.#recording;
-    document.title = `${fileName(key)} – ${this.#title}`;
+    document.title = `${fileName(key)} · Highlights`;
     this.#timeline = new Timeline({ play: (moment) => this.#playMoment(moment), seek: (ms) => this.#goTo(ms) });
     this.#transcript = new Transcript((ms) => this.#goTo(ms));
     this.#list = new Highlights({
@@ -117,7 +117,7 @@ class RecordingPage {
     this.#facts = element("dl", { class: "facts" });
     this.#notice = element("p", { class: "trouble", role: "alert", hidden: true });
     this.#state = element("div", { class: "state", role: "status", hidden: true });
-    this.#columns = element("div", { class: "columns" }, this.#list.place, this.#transcript.place);
+    this.#columns = element("div", { class: "reading" }, this.#list.place, this.#transcript.place);
     this.#place.append(element("article", { class: "recording" },
       element("header", {},
         element("div", { class: "heading" },
@@ -355,11 +355,13 @@ class RecordingPage {
   #openAddress() {
     const wanted = this.#parameters.get("phrase");
     this.#chosen = this.#moments.highlights.find((highlight) => highlight.phrase === wanted);
+    if (!this.#openMoment()) this.#mark();
+  }
+
+  /** Goes to the moment in the address; tells whether there is one. */
+  #openMoment() {
     const at = /^#t=(\d{1,12})$/.exec(location.hash);
-    if (!at) {
-      this.#mark();
-      return;
-    }
+    if (!at || this.#recording.status !== "completed") return false;
     const ms = Number(at[1]);
     const moment = this.#moments.startingAt(ms, this.#chosen) ?? this.#moments.startingAt(ms);
     if (moment) {
@@ -369,6 +371,7 @@ class RecordingPage {
       this.#goTo(ms);
       this.#player.play();
     }
+    return true;
   }
 
   /** The address follows what was chosen; not at once, since a browser refuses many changes in a row. */
@@ -382,7 +385,14 @@ class RecordingPage {
   #listen() {
     const { signal } = this.#leaving;
     addEventListener("keydown", (event) => this.#key(event), { signal });
-    signal.addEventListener("abort", () => document.body.classList.remove("with-dock"));
+    addEventListener("hashchange", () => this.#openMoment(), { signal });
+    const dock = new ResizeObserver(() =>
+      document.documentElement.style.setProperty("--dock", `${this.#player.place.offsetHeight}px`));
+    dock.observe(this.#player.place);
+    signal.addEventListener("abort", () => {
+      dock.disconnect();
+      document.body.classList.remove("with-dock");
+    });
   }
 
   #key(event) {

@@ -15,6 +15,7 @@ export class Timeline {
   #moments;
   #words;
   #length = 0;
+  #width = 0;
   #chosen;
   #moment;
   #position = 0;
@@ -50,7 +51,11 @@ export class Timeline {
     });
     this.strip.addEventListener("blur", () => this.#point());
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw(), { signal });
-    this.#resized = new ResizeObserver(() => this.#draw());
+    this.#resized = new ResizeObserver(() => {
+      this.#width = this.strip.clientWidth;
+      this.at(this.#position);
+      this.#draw();
+    });
     this.#resized.observe(this.strip);
   }
 
@@ -83,15 +88,15 @@ export class Timeline {
   }
 
   #x(ms) {
-    return this.#length ? (Math.min(ms, this.#length) / this.#length) * this.strip.clientWidth : 0;
+    return this.#length ? (Math.min(ms, this.#length) / this.#length) * this.#width : 0;
   }
 
   // ---- what the pointer and the keys mean
 
   #under(event) {
     const left = this.strip.getBoundingClientRect().left;
-    const ms = Math.max(0, Math.min(1, (event.clientX - left) / this.strip.clientWidth)) * this.#length;
-    const reach = (REACH / this.strip.clientWidth) * this.#length;
+    const ms = Math.max(0, Math.min(1, (event.clientX - left) / this.#width)) * this.#length;
+    const reach = (REACH / this.#width) * this.#length;
     const moments = this.#moments?.of(this.#chosen) ?? [];
     const after = this.#moments?.place(ms, this.#chosen) ?? 0;
     const [moment] = [moments[after - 1], moments[after]]
@@ -160,7 +165,7 @@ export class Timeline {
 
   /** How many other moments lie on the same few pixels. */
   #crowd(moment) {
-    const near = (3 / this.strip.clientWidth) * this.#length;
+    const near = (3 / this.#width) * this.#length;
     return this.#moments.place(moment.start + near, this.#chosen)
       - this.#moments.place(moment.start - near - 1, this.#chosen) - 1;
   }
@@ -173,7 +178,7 @@ export class Timeline {
   }
 
   #drawNow() {
-    const [width, height] = [this.strip.clientWidth, this.strip.clientHeight];
+    const [width, height] = [this.#width, this.strip.clientHeight];
     const scale = devicePixelRatio || 1;
     this.canvas.width = Math.round(width * scale);
     this.canvas.height = Math.round(height * scale);
@@ -183,7 +188,6 @@ export class Timeline {
     const pen = this.canvas.getContext("2d");
     pen.scale(scale, scale);
     pen.font = `11px ${style.fontFamily}`;
-    this.at(this.#position);
     const floor = height - AXIS - VOICES - 3;
     this.#drawTimes(pen, ink, width, height);
     this.#drawVoices(pen, ink, width, floor + 3);

@@ -41,7 +41,7 @@ export class Transcript {
     });
     this.matches = element("output", { class: "matches", "aria-live": "polite" });
     const step = (label, picture, by) =>
-      element("button", { type: "button", class: "icon", "aria-label": label, title: label, onclick: () => this.#goToMatch(by) },
+      element("button", { type: "button", class: "quiet icon", "aria-label": label, title: label, onclick: () => this.#goToMatch(by) },
         icon(picture));
     this.bar = element("div", { class: "transcript-bar", role: "search" },
       this.search, this.matches, step("Previous match", "up", -1), step("Next match", "down", 1));
