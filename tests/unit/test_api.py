@@ -229,7 +229,8 @@ def test_pages_go_on_to_the_end(api: Api, archive: Archive) -> None:
         ("/api/phrases/recordings", {"phrase": "modem"}, "sayings"),
         ("/api/phrases/recordings", {"prefix": "mod"}, "sayings"),
     ):
-        found, cursor = [], {}
+        found: list[str] = []
+        cursor: dict[str, str] = {}
         while True:
             page = api("GET", path, limit="2", **asked, **cursor).body
             found += [one["recording_id"] for one in page[of]]
