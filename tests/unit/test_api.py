@@ -325,6 +325,9 @@ CLAIMLESS: list[Callable[[dict[str, Any]], object]] = [
     lambda request: request["requestContext"]["authorizer"].update(jwt=None),
     lambda request: request["requestContext"]["authorizer"]["jwt"].pop("claims"),
     lambda request: request["requestContext"]["authorizer"]["jwt"].update(claims={}),
+    lambda request: request["requestContext"]["authorizer"]["jwt"]["claims"].pop("token_use"),
+    lambda request: request["requestContext"]["authorizer"]["jwt"]["claims"].update(token_use="id"),
+    lambda request: request["requestContext"]["authorizer"]["jwt"]["claims"].update(token_use="refresh"),
 ]
 
 
