@@ -123,22 +123,13 @@ CALLS = {
     "delete a row": table("dynamodb:DeleteItem", "delete_item", "RecordingsTable", Key=ROW, **NEVER),
     "read a phrase": table("dynamodb:GetItem", "get_item", "HighlightsTable", Key=PHRASE),
     "find a phrase": table("dynamodb:Query", "query", "HighlightsTable", **index("phrase", "phrase", {"S": "x"})),
-    "find phrases of a day": table(
-        "dynamodb:Query", "query", "HighlightsTable", **index("day", "day", {"S": "2026-01-01"})
-    ),
-    "find phrases of a recording": table(
+    "find the phrases of a recording": table(
         "dynamodb:Query",
         "query",
         "HighlightsTable",
-        KeyConditionExpression="recording_id = :id",
-        ExpressionAttributeValues={":id": {"S": "r"}},
+        KeyConditionExpression="recording_id = :value",
+        ExpressionAttributeValues={":value": {"S": "r"}},
     ),
-    "read phrases by the batch": call(
-        "dynamodb:BatchGetItem",
-        "batch_get_item",
-        lambda of: {"RequestItems": {of["HighlightsTable"]: {"Keys": [PHRASE]}}},
-    ),
-    "read all phrases": table("dynamodb:Scan", "scan", "HighlightsTable"),
     "write a phrase": table("dynamodb:PutItem", "put_item", "HighlightsTable", Item=PHRASE, **NEVER),
     "write phrases by the batch": call(
         "dynamodb:BatchWriteItem",
@@ -154,6 +145,15 @@ CALLS = {
         "dynamodb:UpdateItem", "update_item", "HighlightsTable", Key=PHRASE, UpdateExpression="REMOVE x", **NEVER
     ),
     "delete a phrase": table("dynamodb:DeleteItem", "delete_item", "HighlightsTable", Key=PHRASE, **NEVER),
+    "find phrases of a day": table(
+        "dynamodb:Query", "query", "HighlightsTable", **index("day", "day", {"S": "2026-01-01"})
+    ),
+    "read phrases by the batch": call(
+        "dynamodb:BatchGetItem",
+        "batch_get_item",
+        lambda of: {"RequestItems": {of["HighlightsTable"]: {"Keys": [PHRASE]}}},
+    ),
+    "read all phrases": table("dynamodb:Scan", "scan", "HighlightsTable"),
     "delete a table": call("dynamodb:DeleteTable", "delete_table", lambda _: {"TableName": "never-there"}),
     "read the API key": secret("secretsmanager:GetSecretValue", "get_secret_value", "ApiKeySecret"),
     "change the API key": secret("secretsmanager:PutSecretValue", "put_secret_value", "ApiKeySecret", SecretString="x"),
@@ -285,7 +285,7 @@ ALLOWED = {
         "change a row",
         "find a phrase",
         "find phrases of a day",
-        "find phrases of a recording",
+        "find the phrases of a recording",
         "read phrases by the batch",
         "read a recording",
         "read a version of a recording",
@@ -313,14 +313,10 @@ ALLOWED = {
 def names(local_system: Local) -> Iterator[dict[str, str]]:
     """What the stack's resources are called, by their names in the template."""
     cloudformation, iam, s3 = boto3.client("cloudformation"), boto3.client("iam"), boto3.client("s3")
-    # It is longer than what a request may carry.
-    place = f"{NAME}-{uuid4().hex[:12]}"
-    s3.create_bucket(Bucket=place)
-    s3.put_object(Bucket=place, Key="template.json", Body=json.dumps(without_code(in_mode("poll"))))
     given = {"AssemblyAIApiKey": "a key", "EnforceTls": "false"}
     cloudformation.create_stack(
         StackName=NAME,
-        TemplateURL=f"{local_system.aws_url}/{place}/template.json",
+        TemplateBody=json.dumps(without_code(in_mode("poll")), separators=(",", ":")),  # 51,200 characters at most
         Capabilities=["CAPABILITY_IAM"],
         Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()],
     )
@@ -340,6 +336,7 @@ def without_code(template: dict[str, Any]) -> dict[str, Any]:
     """The template with functions that do nothing, and with nothing that calls them."""
     resources = template["Resources"]
     for name, resource in list(resources.items()):
+        resource.pop("Metadata", None)
         if resource["Type"] in ("AWS::Lambda::EventSourceMapping", "AWS::Lambda::LayerVersion"):
             del resources[name]
         elif resource["Type"] == "AWS::Lambda::Function":
