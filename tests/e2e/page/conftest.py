@@ -159,7 +159,7 @@ def highlights(stack: Stack, call: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def until(page: Page, expression: str, arg: Any = None) -> None:
-    """Wait until a JavaScript function is true in the page; asked from outside, as the page lets nothing be evaluated."""
+    """Wait until a JavaScript function is true of the page; asked from outside, as the page evaluates no text."""
     wait_for(lambda: page.evaluate(expression, arg) or None, f"{expression} on {page.url}")
 
 
