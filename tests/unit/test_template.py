@@ -519,7 +519,10 @@ def ours(path: Path) -> set[str]:
         ("observability", {"models"}),
         ("batch", {"errors"}),
         ("line", {"models"}),
-        ("workflow", {"models", "errors", "config", "line", "media_type"}),
+        ("uploads", {"models", "errors", "config"}),
+        ("deletion", {"models", "errors"}),
+        ("orders", {"models", "errors"}),
+        ("workflow", {"models", "errors", "config", "line", "media_type", "deletion", "uploads"}),
         ("webhook", {"models", "errors", "workflow"}),
         ("assemblyai", {"models", "errors"}),
         ("storage", {"models", "errors", "media_type"}),
@@ -531,6 +534,7 @@ def test_imports_run_one_way(module: str, allowed: set[str]) -> None:
 
 def test_every_module_has_its_place_in_the_order() -> None:
     known = "errors config media_type models observability batch line workflow webhook assemblyai storage __init__"
+    known += " deletion orders uploads"
     assert {path.stem for path in PACKAGE.glob("*.py")} == set(known.split(" "))
 
 
