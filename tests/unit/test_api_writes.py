@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
+import boto3
 import pytest
 
 from audio_highlights.models import MAX_AUDIO_BYTES, Finished, Status, Upload
@@ -53,6 +54,7 @@ def module() -> Iterator[Any]:
         patch.setenv("AWS_ACCESS_KEY_ID", "made-up")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "made-up")
         patch.setenv("AWS_SESSION_TOKEN", "made-up-session")
+        patch.setattr(boto3, "DEFAULT_SESSION", None)  # the one there may remember other credentials
         yield load("api", patch)
 
 
