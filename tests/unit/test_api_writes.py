@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
+import boto3
 import pytest
 
 from audio_highlights.models import MAX_AUDIO_BYTES, Finished, Status, Upload
@@ -50,6 +51,7 @@ class Api:
 @pytest.fixture(scope="module")
 def module() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the credentials of its first use
         patch.setenv("AWS_ACCESS_KEY_ID", "made-up")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "made-up")
         patch.setenv("AWS_SESSION_TOKEN", "made-up-session")
