@@ -51,6 +51,7 @@ class Api:
 @pytest.fixture(scope="module")
 def module() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the credentials of its first use
         patch.setenv("AWS_ACCESS_KEY_ID", "made-up")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "made-up")
         patch.setenv("AWS_SESSION_TOKEN", "made-up-session")
