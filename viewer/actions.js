@@ -40,9 +40,10 @@ export async function askToDelete(recording, otherwise) {
 
 /** Asks, and submits again. Tells whether it did. */
 export async function askToRetry(recording, otherwise) {
-  const cost = recording.status === "failed"
-    ? "AssemblyAI bills the new transcript. The failed one cost nothing."
-    : "No transcript was paid for so far. If the recording is accepted this time, AssemblyAI bills one.";
+  const cost =
+    recording.status === "failed"
+      ? "AssemblyAI bills the new transcript. The failed one cost nothing."
+      : "No transcript was paid for so far. If the recording is accepted this time, AssemblyAI bills one.";
   return confirmed({
     title: "Transcribe this recording again?",
     text: [

@@ -68,12 +68,14 @@ export function reasonOf({ reason = "", bucket, key }) {
 
 /** Why a completed recording has no highlights; "" where it has some. */
 export function highlightsWords(status) {
-  return {
-    empty: "No highlights",
-    unavailable: "Highlights unavailable",
-    missing: "Highlights unavailable",
-    language_not_supported: "Language not supported",
-  }[status] ?? "";
+  return (
+    {
+      empty: "No highlights",
+      unavailable: "Highlights unavailable",
+      missing: "Highlights unavailable",
+      language_not_supported: "Language not supported",
+    }[status] ?? ""
+  );
 }
 
 /** The first of the last so many days (UTC), as the API takes it. */

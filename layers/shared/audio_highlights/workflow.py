@@ -651,7 +651,7 @@ class Sweeper:
         return "open"
 
     def _give_up(self, recording: Recording, what: str) -> str:
-        reason = f"{what} Upload it again to try anew."
+        reason = f"{what} Retry it, or upload it again."
         if self._ledger.end(recording, Status.FAILED, reason, transcript_id=recording.transcript_id):
             self._events.put(RECORDING_FAILED, _failed_detail(recording, reason))
         self._line.leave(recording.recording_id)
