@@ -162,8 +162,8 @@ MUTANTS = [
     Mutant(
         "who has waited longest is not called first",
         WORKFLOW,
-        "self._ledger.release(recording, reason, status, datetime.fromisoformat(recording.created_at))",
-        "self._ledger.release(recording, reason, status, self._now())",
+        "due = datetime.fromisoformat(recording.created_at)",
+        "due = self._now()",
         unit("line"),
     ),
     Mutant(
@@ -428,10 +428,17 @@ MUTANTS = [
         unit("orders"),
     ),
     Mutant(
+        "who probes a stopped line is given up in the end",
+        MODELS,
+        "return self.attempt - self.attempts_before - self.attempts_waited",
+        "return self.attempt - self.attempts_before",
+        unit("line"),
+    ),
+    Mutant(
         "a retry gives up at once",
         MODELS,
-        "return self.attempt - self.attempts_before",
-        "return self.attempt",
+        "return self.attempt - self.attempts_before - self.attempts_waited",
+        "return self.attempt - self.attempts_waited",
         unit("orders"),
     ),
     Mutant(

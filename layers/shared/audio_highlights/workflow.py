@@ -67,7 +67,9 @@ class Ledger(Protocol):
     def get(self, recording_id: str) -> Recording | None: ...
     def claim(self, upload: Upload, metadata: Mapping[str, str], lease_seconds: int) -> Claim: ...
     def refuse(self, upload: Upload, reason: str, status: Status) -> Recording | None: ...
-    def release(self, recording: Recording, reason: str, status: Status, due_at: datetime) -> None: ...
+    def release(
+        self, recording: Recording, reason: str, status: Status, due_at: datetime, *, waited: bool = False
+    ) -> None: ...
     def note_upload_url(self, recording: Recording, upload_url: str) -> None: ...
     def record_transcript(
         self, recording: Recording, transcript_id: str, status: Status, overdue_seconds: int
@@ -277,7 +279,8 @@ class Submitter:
     def _waiting(self, recording: Recording, reason: str, *, unclear: bool) -> tuple[Outcome, str]:
         """Let it wait as a row. Who came first is due first; one that may have a transcript is the sweep's."""
         status = Status.SUBMITTING if unclear else Status.QUEUED
-        self._ledger.release(recording, reason, status, datetime.fromisoformat(recording.created_at))
+        due = datetime.fromisoformat(recording.created_at)
+        self._ledger.release(recording, reason, status, due, waited=True)
         self._line.leave(recording.recording_id)
         self._line.wait()
         return Outcome.WAITING, reason
