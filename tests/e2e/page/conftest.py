@@ -1,7 +1,6 @@
 """The page in a real browser, on the deployed stack. Where there is no chromium these tests say so and are skipped."""
 
 import json
-import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from cli import recordings
 from cli.stack import Stack
 from tests.e2e.conftest import put_and_end, wait_for
+from tests.signed_in import user as user_of
 
 ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "samples" / "support-call.mp3"
@@ -44,14 +44,10 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def user(stack: Stack) -> User:
+def user(stack: Stack) -> Iterator[User]:
     """A user of the stack's user pool, made for this run."""
-    made = User(f"ann-{secrets.token_hex(3)}@example.com", f"Aa1-{secrets.token_hex(8)}")
-    pool, whom = boto3.client("cognito-idp"), {"UserPoolId": stack.outputs["UserPoolId"], "Username": made.name}
-    email = [{"Name": "email", "Value": made.name}, {"Name": "email_verified", "Value": "true"}]
-    pool.admin_create_user(**whom, MessageAction="SUPPRESS", UserAttributes=email)
-    pool.admin_set_user_password(**whom, Password=made.password, Permanent=True)
-    return made
+    with user_of(stack.outputs["UserPoolId"]) as (name, password):
+        yield User(name, password)
 
 
 @dataclass
