@@ -30,6 +30,7 @@ from audio_highlights.models import (
     StoredObject,
     Transcript,
     Upload,
+    call_id_of,
     recording_mark,
 )
 from audio_highlights.models import utc_text as text_of
@@ -81,7 +82,7 @@ class Journal:
             raise self.trouble or Crash(effect)
 
 
-def _first_row(upload: Upload, now: datetime) -> dict[str, Any]:
+def _first_row(upload: Upload, metadata: Mapping[str, str], now: datetime) -> dict[str, Any]:
     return {
         "recording_id": upload.recording_id,
         "bucket": upload.bucket,
@@ -91,6 +92,8 @@ def _first_row(upload: Upload, now: datetime) -> dict[str, Any]:
         "size_bytes": upload.size_bytes,
         "created_at": text_of(now),
         "day": now.date().isoformat(),
+        "metadata": dict(metadata),
+        "call_id": call_id_of(metadata),
     }
 
 
@@ -118,8 +121,7 @@ class FakeLedger:
                     message = f"{before.name} is being submitted by another invocation (attempt {before.attempt})."
                     raise RecordingInWork(message)
                 return Claim(before, taken=False)
-        first = {**_first_row(upload, now), "metadata": dict(metadata)}
-        row = self.rows.setdefault(upload.recording_id, first)
+        row = self.rows.setdefault(upload.recording_id, _first_row(upload, metadata, now))
         lease_until = int(now.timestamp()) + lease_seconds
         row |= {"status": Status.SUBMITTING, "lease_until": lease_until, "due_at": lease_until, "open_shard": "0"}
         row["attempt"] = row.get("attempt", 0) + 1
@@ -127,13 +129,13 @@ class FakeLedger:
         self._journal.note("claim")
         return Claim(_recording(row), taken=True, unclear=bool(before and before.status is Status.SUBMITTING))
 
-    def refuse(self, upload: Upload, reason: str, status: Status) -> Recording | None:
+    def refuse(self, upload: Upload, metadata: Mapping[str, str], reason: str, status: Status) -> Recording | None:
         there = self.get(upload.recording_id)
         if there:
             return there
         now = self._clock()
         self.rows[upload.recording_id] = {
-            **_first_row(upload, now),
+            **_first_row(upload, metadata, now),
             "status": status,
             "reason": reason,
             "attempt": 0,
@@ -355,6 +357,8 @@ class FakeMedia:
         size_bytes: int | None = None,
         storage_class: str = "STANDARD",
         versioned: bool = True,
+        metadata: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
         modified: datetime = DEPLOYED + timedelta(hours=1),
     ) -> Upload:
         """Store an object, the newest under its key; returns it as its event tells of it."""
@@ -362,7 +366,8 @@ class FakeMedia:
         size_bytes = len(head) if size_bytes is None else size_bytes
         etag = f"e{next(self._etags)}"
         version_id = f"version-of-{etag}" if versioned else None
-        stored = StoredObject(version_id, etag, size_bytes, storage_class, {"speaker": "Ada"})
+        described = {"speaker": "Ada"} if metadata is None else metadata
+        stored = StoredObject(version_id, etag, size_bytes, storage_class, described, tags or {})
         if not versioned:
             objects.clear()
         objects.append(_Object(stored, head, modified))
@@ -600,7 +605,13 @@ class World:
     """All of them around one clock and one journal, and the workflow wired to them."""
 
     def __init__(
-        self, *, transfer: AudioTransfer = AudioTransfer.PRESIGNED_URL, poll: bool = False, most: int = 200
+        self,
+        *,
+        transfer: AudioTransfer = AudioTransfer.PRESIGNED_URL,
+        poll: bool = False,
+        most: int = 200,
+        options: str = "{}",
+        models: Sequence[str] = ("universal-3-5-pro", "universal-2"),
     ) -> None:
         self.clock = Clock()
         self.journal = Journal()
@@ -623,7 +634,8 @@ class World:
             line=self.line,
             now=self.clock,
             settings=SubmitSettings(
-                speech_models=("universal-3-5-pro", "universal-2"),
+                speech_models=tuple(models),
+                transcript_options=options,
                 audio_transfer=transfer,
                 webhook_url=None if poll else WEBHOOK_URL,
                 lease_seconds=LEASE_SECONDS,

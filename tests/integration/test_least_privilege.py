@@ -83,6 +83,12 @@ CALLS = {
     "list recordings": s3("s3:ListBucket", "list_objects_v2", "MediaBucket"),
     "list versions of recordings": s3("s3:ListBucketVersions", "list_object_versions", "MediaBucket"),
     "write a recording": s3("s3:PutObject", "put_object", "MediaBucket", Key="calls/new.wav", Body=b"x"),
+    "read the tags of a recording": s3("s3:GetObjectTagging", "get_object_tagging", "MediaBucket", Key=RECORDING),
+    "read the tags of a version of a recording": call(
+        "s3:GetObjectVersionTagging",
+        "get_object_tagging",
+        lambda of: {"Bucket": of["MediaBucket"], "Key": RECORDING, "VersionId": of["version"]},
+    ),
     "delete a recording": s3("s3:DeleteObject", "delete_object", "MediaBucket", Key="calls/none.wav"),
     "tag a recording": s3(
         "s3:PutObjectTagging", "put_object_tagging", "MediaBucket", Key=RECORDING, Tagging={"TagSet": []}
@@ -212,6 +218,8 @@ ALLOWED = {
         "read a row",
         "read a recording",
         "read a version of a recording",
+        "read the tags of a recording",
+        "read the tags of a version of a recording",
         "list recordings",
         "list versions of recordings",
         "write a row",

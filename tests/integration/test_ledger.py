@@ -158,7 +158,7 @@ def test_65_five_hundred_phrases_and_a_phrase_said_twenty_thousand_times_are_sto
 def test_only_open_rows_are_due_and_only_when_their_time_has_come(ledger: Ledger, clock: Clock) -> None:
     recording = submitted(ledger)
     other = replace(UPLOAD, key="other")
-    ledger.refuse(other, "empty", Status.IGNORED)
+    ledger.refuse(other, {}, "empty", Status.IGNORED)
     clock.pass_by(OVERDUE - 1)
     assert list(ledger.due(clock())) == []
     clock.pass_by(1)
@@ -177,8 +177,8 @@ def test_only_open_rows_are_due_and_only_when_their_time_has_come(ledger: Ledger
 
 
 def test_a_refused_upload_has_a_reason_and_is_never_overwritten(ledger: Ledger, tables: Tables) -> None:
-    assert ledger.refuse(UPLOAD, "empty", Status.IGNORED) is None
-    there = ledger.refuse(UPLOAD, "again", Status.FAILED)
+    assert ledger.refuse(UPLOAD, {}, "empty", Status.IGNORED) is None
+    there = ledger.refuse(UPLOAD, {}, "again", Status.FAILED)
     assert there
     assert (there.status, there.reason) == (Status.IGNORED, "empty")
     assert (raw(tables)["status"], raw(tables)["reason"]) == ("ignored", "empty")
@@ -206,8 +206,8 @@ def test_39_a_write_that_boto3_repeats_because_its_answer_was_lost_is_not_taken_
     assert ledger.end(recording, Status.FAILED, "no audio", transcript_id="t1")
     assert not ledger.end(recording, Status.FAILED, "another reason")
     other = replace(UPLOAD, key="other")
-    assert ledger.refuse(other, "empty", Status.IGNORED) is None
-    assert ledger.refuse(other, "again", Status.FAILED)
+    assert ledger.refuse(other, {}, "empty", Status.IGNORED) is None
+    assert ledger.refuse(other, {}, "again", Status.FAILED)
     assert raw(tables)["reason"] == "no audio"
     assert raw(tables, other.recording_id)["reason"] == "empty"
 
@@ -246,7 +246,7 @@ def test_an_extra_transcript_is_noted_once(ledger: Ledger, tables: Tables) -> No
 def test_many_rows_are_asked_for_together(ledger: Ledger, clock: Clock) -> None:
     uploads = [replace(UPLOAD, key=f"{number}.wav") for number in range(130)]
     for upload in uploads[:120]:
-        ledger.refuse(upload, "empty", Status.IGNORED)
+        ledger.refuse(upload, {}, "empty", Status.IGNORED)
     at_work, waiting = ledger.claim(uploads[120], {}, LEASE), ledger.claim(uploads[121], {}, LEASE)
     ledger.release(waiting.recording, "no place", Status.QUEUED, clock())
     ids = [upload.recording_id for upload in uploads]

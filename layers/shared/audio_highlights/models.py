@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 from enum import StrEnum
 from typing import Any, Self, TypeGuard
 from urllib.parse import parse_qs, urlsplit
@@ -117,6 +119,7 @@ class StoredObject:
     size_bytes: int
     storage_class: str
     metadata: Mapping[str, str]
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,14 +282,14 @@ class Transcript:
     def highlights(self) -> tuple[HighlightsStatus, list[Highlight]]:
         """The key phrases, highest rank first (the provider does not promise its order), and how they turned out."""
         result = self.body.get("auto_highlights_result")
+        english = self.language_code is None or re.split("[-_]", self.language_code.lower())[0] == "en"
         if not isinstance(result, Mapping):
-            english = self.language_code is None or self.language_code.lower().startswith("en")
             return (HighlightsStatus.MISSING if english else HighlightsStatus.LANGUAGE_NOT_SUPPORTED), []
         if result.get("status") != "success":
             return HighlightsStatus.UNAVAILABLE, []
         found = list(_read_highlights(result.get("results")))
         if not found:
-            return HighlightsStatus.EMPTY, []
+            return (HighlightsStatus.EMPTY if english else HighlightsStatus.LANGUAGE_NOT_SUPPORTED), []
         found.sort(key=lambda one: (one.rank is None, -(one.rank or 0)))
         ranked = [
             Highlight(position, one.text, one.count, one.rank, one.timestamps)
@@ -345,6 +348,26 @@ _URL_QUERY = re.compile(r"(https?://[^\s?#\"'<>\\]+)[?#][^\s\"'<>\\]*", re.IGNOR
 def without_url_queries(text: str) -> str:
     """The text with the query of every URL cut off: a presigned query is a password."""
     return _URL_QUERY.sub(r"\1", text)
+
+
+_CALL_ID_BYTES = 1024  # an index key may have 2,048
+
+
+def call_id_of(metadata: Mapping[str, str]) -> str | None:
+    """What the object's metadata calls the call: `call_id`, or as header names often have it, `call-id`."""
+    found = (metadata.get(name, "").strip() for name in ("call_id", "call-id"))
+    call_id = next(filter(None, found), "")
+    return call_id if 0 < len(call_id.encode("utf-8", "surrogatepass")) <= _CALL_ID_BYTES else None
+
+
+def readable_metadata(text: str) -> str:
+    """A metadata value as it was meant: S3 hands out what is not ASCII as RFC 2047 has it, and boto3 leaves that so."""
+    try:
+        decoded = str(make_header(decode_header(text)))
+        decoded.encode()  # half a surrogate pair is no text
+    except (HeaderParseError, LookupError, ValueError):
+        return text
+    return decoded
 
 
 def present_version(version_id: object) -> Any:

@@ -30,7 +30,9 @@ from audio_highlights.models import (
     Status,
     StoredObject,
     Upload,
+    call_id_of,
     present_version,
+    readable_metadata,
     recording_mark,
     utc_text,
 )
@@ -92,7 +94,7 @@ def _recording(row: Mapping[str, Any]) -> Recording:
     )
 
 
-def _first_row(upload: Upload, now: datetime) -> dict[str, Any]:
+def _first_row(upload: Upload, metadata: Mapping[str, str], now: datetime) -> dict[str, Any]:
     """What a row says of its upload from the first moment on."""
     row = {
         "bucket": upload.bucket,
@@ -102,6 +104,8 @@ def _first_row(upload: Upload, now: datetime) -> dict[str, Any]:
         "size_bytes": upload.size_bytes,
         "created_at": utc_text(now),
         "day": now.date().isoformat(),
+        "metadata": dict(metadata) or None,
+        "call_id": call_id_of(metadata),
     }
     return {name: value for name, value in row.items() if value is not None}
 
@@ -139,7 +143,7 @@ class Ledger:
         """Take the recording for one attempt. Raises RecordingInWork while another claim's lease runs."""
         now = self._now()
         epoch = int(now.timestamp())
-        first = _first_row(upload, now) | ({"metadata": dict(metadata)} if metadata else {})
+        first = _first_row(upload, metadata, now)
         names = {"#status": "status", "#lease": "lease_until", "#attempt": "attempt", "#reason": "reason"}
         names |= {"#transcript": "transcript_id", "#shard": "open_shard", "#due": "due_at"}
         names |= {f"#{name}": name for name in first}
@@ -184,12 +188,12 @@ class Ledger:
         claimed_again = replace(before, status=Status.SUBMITTING, attempt=before.attempt + 1, reason=None)
         return Claim(claimed_again, taken=True, unclear=before.status is Status.SUBMITTING)
 
-    def refuse(self, upload: Upload, reason: str, status: Status) -> Recording | None:
+    def refuse(self, upload: Upload, metadata: Mapping[str, str], reason: str, status: Status) -> Recording | None:
         """Write a row that ends before any transcript was asked for; where there is a row already, return that."""
         now = self._now()
         row = {
             "recording_id": upload.recording_id,
-            **_first_row(upload, now),
+            **_first_row(upload, metadata, now),
             "status": status.value,
             "reason": reason,
             "attempt": 0,
@@ -554,7 +558,7 @@ class Media:
         self._sts = boto3.client("sts")
 
     def look(self, upload: Upload) -> tuple[StoredObject, bytes]:
-        """What S3 holds of the event's object, and its first bytes: one request, more only in rare cases.
+        """What S3 holds of the event's object, and its first bytes: one request, and one more where it has tags.
 
         Raises RecordingUnusable where it is gone or archived, PermanentError where S3 denies reading it.
         """
@@ -587,16 +591,22 @@ class Media:
             # A store may answer with the whole object instead of the range; more than the head is not read.
             whole = answer.get("ContentRange", "").rpartition("/")[2] or answer["ContentLength"]
             with closing(answer["Body"]) as body:
-                return _stored(answer, int(whole)), body.read(HEAD_BYTES)
+                return _stored(answer, int(whole), self._tags(which, answer)), body.read(HEAD_BYTES)
         except ClientError as error:
             if _code(error) != "InvalidRange":
                 raise _unreadable(upload, error) from error
         return self._look_at_empty(upload)
 
+    def _tags(self, which: Any, answer: Mapping[str, Any]) -> dict[str, str]:
+        """The object's tags. S3 says how many there are to whoever may read them."""
+        if not answer.get("TagCount"):
+            return {}
+        return {tag["Key"]: tag["Value"] for tag in self._client.get_object_tagging(**which)["TagSet"]}
+
     def _look_at_empty(self, upload: Upload) -> tuple[StoredObject, bytes]:
         which: Any = _which(upload)
         try:
-            return _stored(self._client.head_object(**which), 0), b""
+            return _stored(self._client.head_object(**which), 0, {}), b""
         except ClientError as error:
             raise _unreadable(upload, error) from error
 
@@ -690,13 +700,14 @@ def _which(upload: Upload) -> dict[str, str]:
     return {"Bucket": upload.bucket, "Key": upload.key, **version}
 
 
-def _stored(answer: Mapping[str, Any], size_bytes: int) -> StoredObject:
+def _stored(answer: Mapping[str, Any], size_bytes: int, tags: Mapping[str, str]) -> StoredObject:
     return StoredObject(
         version_id=present_version(answer.get("VersionId")),
         etag=str(answer["ETag"]).strip('"'),
         size_bytes=size_bytes,
         storage_class=answer.get("StorageClass", "STANDARD"),
-        metadata=answer.get("Metadata", {}),
+        metadata={name: readable_metadata(text) for name, text in answer.get("Metadata", {}).items()},
+        tags=tags,
     )
 
 

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
@@ -20,11 +20,13 @@ from audio_highlights.config import AudioTransfer, SubmitSettings
 from audio_highlights.errors import (
     ForeignTranscript,
     HighlightsError,
+    OptionRefused,
     PermanentError,
     ProviderAccountRefused,
     ProviderUnavailable,
     RecordingUnusable,
     RequestRefused,
+    StackOptionsRefused,
     TranscriptNotFound,
     TranscriptNotReady,
 )
@@ -46,6 +48,7 @@ from audio_highlights.models import (
     is_marked,
     without_url_queries,
 )
+from audio_highlights.options import Options, has_key_phrases, other_metadata, recording_options, stack_options
 
 WEBHOOK_HEADER = "x-audio-highlights-binding"
 HIGHLIGHTS_READY = "Highlights Ready"
@@ -66,7 +69,7 @@ class Ledger(Protocol):
 
     def get(self, recording_id: str) -> Recording | None: ...
     def claim(self, upload: Upload, metadata: Mapping[str, str], lease_seconds: int) -> Claim: ...
-    def refuse(self, upload: Upload, reason: str, status: Status) -> Recording | None: ...
+    def refuse(self, upload: Upload, metadata: Mapping[str, str], reason: str, status: Status) -> Recording | None: ...
     def release(self, recording: Recording, reason: str, status: Status, due_at: datetime) -> None: ...
     def note_upload_url(self, recording: Recording, upload_url: str) -> None: ...
     def record_transcript(
@@ -178,11 +181,12 @@ def is_bound(secret: str, recording_id: str, attempt: int, presented: str) -> bo
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """An upload as S3 holds it, and why it will not be submitted, if it will not."""
+    """An upload as S3 holds it, what is asked for it, and why it will not be submitted, if it will not."""
 
     upload: Upload
-    metadata: Mapping[str, str]
-    refusal: PermanentError | None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    options: Options = field(default_factory=dict)
+    refusal: PermanentError | None = None
 
 
 class Submitter:
@@ -210,16 +214,40 @@ class Submitter:
         self._settings = settings
         self._webhook_secret = webhook_secret
         self._watch = watch
+        self._stack_options: Options = {}
+        self._stack_refusal: str | None = None
+        try:
+            self._stack_options = stack_options(settings.transcript_options, settings.speech_models)
+        except OptionRefused as refusal:
+            self._stack_refusal = (
+                f"No recording can be submitted: the stack's TranscriptOptions cannot be used: {refusal} "
+                "Mend the parameter and deploy again; the recordings wait and need no new upload."
+            )
 
     def look(self, upload: Upload) -> Sighting:
-        """Read what S3 holds for the event: the version id that the event may lack, and whether it can be media."""
+        """Read what S3 holds for the event: the version id that the event may lack, and whether it can be submitted."""
+        metadata: Mapping[str, str] = {}
         try:
             stored, head = self._media.look(upload)
             upload = _as_stored(upload, stored)
+            metadata = other_metadata(stored.metadata)
             self._check(upload, stored, head)
+            options = self._options(upload, stored)
         except PermanentError as refusal:
-            return Sighting(upload, {}, refusal)
-        return Sighting(upload, stored.metadata, None)
+            return Sighting(upload, metadata, refusal=refusal)
+        return Sighting(upload, metadata, options)
+
+    def _options(self, upload: Upload, stored: StoredObject) -> Options:
+        if self._stack_refusal:
+            return {}  # nothing can be said of them; none is submitted
+        try:
+            return recording_options(self._stack_options, self._settings.speech_models, stored.metadata, stored.tags)
+        except OptionRefused as refusal:
+            message = (
+                f"{upload.name} was not submitted, because of its options: {refusal} Mend its tags and retry it, "
+                "or upload it again with other metadata. Nothing was paid for it."
+            )
+            raise OptionRefused(message) from refusal
 
     def submit(self, sighting: Sighting, *, redelivered: bool) -> tuple[Outcome, str]:
         """Make sure that one transcript is asked for, and only one. Returns the outcome and why.
@@ -229,7 +257,7 @@ class Submitter:
         """
         upload, refusal = sighting.upload, sighting.refusal
         if refusal:
-            there = self._ledger.refuse(upload, str(refusal), _end_of(refusal))
+            there = self._ledger.refuse(upload, sighting.metadata, str(refusal), _end_of(refusal))
             if there is None:
                 return self._told(upload, refusal)
             if there.status not in OPEN or there.transcript_id:
@@ -253,9 +281,9 @@ class Submitter:
             entry = self._line.enter(recording)
             if entry.reason:
                 return self._waiting(recording, entry.reason, unclear=False)
-            asked = self._asked(sighting.upload, recording)
+            asked = self._asked(sighting, recording)
             self._line.passed(entry)
-        except ProviderAccountRefused as refusal:
+        except (ProviderAccountRefused, StackOptionsRefused) as refusal:
             self._line.stop(recording, str(refusal))
             return self._waiting(recording, str(refusal), unclear=unclear)
         except ProviderUnavailable as trouble:
@@ -316,8 +344,10 @@ class Submitter:
         self._line.enter(recording)  # if there is a place: it is in work without one too
         return self._record(recording, transcript_id, provider_status, Outcome.ADOPTED)
 
-    def _asked(self, upload: Upload, recording: Recording) -> tuple[Outcome, str]:
-        transcript = self._provider.create(self._parameters(upload, recording))
+    def _asked(self, sighting: Sighting, recording: Recording) -> tuple[Outcome, str]:
+        if self._stack_refusal:
+            raise StackOptionsRefused(self._stack_refusal)
+        transcript = self._provider.create(self._parameters(sighting, recording))
         return self._record(recording, transcript.transcript_id, transcript.status, Outcome.SUBMITTED)
 
     def _record(
@@ -353,11 +383,11 @@ class Submitter:
             raise ProviderUnavailable(str(refusal)) from refusal
         return None
 
-    def _parameters(self, upload: Upload, recording: Recording) -> dict[str, Any]:
-        parameters: dict[str, Any] = {
-            "auto_highlights": True,
-            "speech_models": list(self._settings.speech_models),
-        }
+    def _parameters(self, sighting: Sighting, recording: Recording) -> dict[str, Any]:
+        upload = sighting.upload
+        parameters: dict[str, Any] = {"speech_models": list(self._settings.speech_models), **sighting.options}
+        if has_key_phrases(sighting.options):
+            parameters["auto_highlights"] = True
         if self._settings.audio_transfer is AudioTransfer.UPLOAD:
             upload_url = self._provider.upload(self._media.chunks(upload))
             self._ledger.note_upload_url(recording, upload_url)
