@@ -626,6 +626,14 @@ class World:
         self.bookmark = FakeBookmark()
         self.line = Line(in_flight=self.in_flight, rows=self.ledger, submit_queue=self.submit_queue, now=self.clock)
         self.watch = FakeWatch(self.journal)
+        self.settings = SubmitSettings(
+            speech_models=tuple(models),
+            transcript_options=options,
+            audio_transfer=transfer,
+            webhook_url=None if poll else WEBHOOK_URL,
+            lease_seconds=LEASE_SECONDS,
+            overdue_seconds=OVERDUE_SECONDS,
+        )
         self.submitter = Submitter(
             ledger=self.ledger,
             media=self.media,
@@ -633,14 +641,7 @@ class World:
             events=self.events,
             line=self.line,
             now=self.clock,
-            settings=SubmitSettings(
-                speech_models=tuple(models),
-                transcript_options=options,
-                audio_transfer=transfer,
-                webhook_url=None if poll else WEBHOOK_URL,
-                lease_seconds=LEASE_SECONDS,
-                overdue_seconds=OVERDUE_SECONDS,
-            ),
+            settings=self.settings,
             webhook_secret=lambda: SECRET,
             watch=self.watch if poll else None,
         )

@@ -109,6 +109,7 @@ def _is_static_entity(label: str, terms: object) -> bool:
     return re.fullmatch(r"[A-Za-z0-9 _-]{1,80}", label) is not None and _are_texts(terms, r"[\s\S]{1,200}", 200)
 
 
+_MOST_LABELS = 100
 _LANGUAGE = r"[a-z]{2,3}(_[a-z]{2,4})?"
 _EFFORT = _among("low", "medium")
 _TASKS: Mapping[str, Callable[[Any], bool]] = {
@@ -202,7 +203,7 @@ _KINDS: Mapping[str, _Kind] = {
     "redact_pii_policies": _texts(r"[a-z_]{1,60}", "AssemblyAI's policies, such as person_name,phone_number"),
     "redact_pii_sub": _one_of("entity_name", "hash"),
     "redact_static_entities": _object(
-        lambda value: 0 < len(value) <= 100 and all(_is_static_entity(*one) for one in value.items()),
+        lambda value: 0 < len(value) <= _MOST_LABELS and all(_is_static_entity(*one) for one in value.items()),
         "a JSON object of at most 100 labels, each with a list of at most 200 terms",
     ),
     "remove_audio_tags": _one_of("all", "speaker"),
@@ -216,8 +217,8 @@ _KINDS: Mapping[str, _Kind] = {
     "speech_threshold": _FRACTION,
     "speech_understanding": _object(
         _is_understanding,
-        'a JSON object {"request": {...}} with summarization (summary_type paragraph or bullets; effort low or medium), '
-        "action_items, translation, speaker_identification or custom_formatting",
+        'a JSON object {"request": {...}} with summarization (summary_type paragraph or bullets, effort low or medium),'
+        " action_items, translation, speaker_identification or custom_formatting",
     ),
     "summarization": _FLAG,
     "summary_model": _one_of("informative", "conversational", "catchy"),
@@ -448,14 +449,15 @@ def _summaries(options: Mapping[str, Any], _: Sequence[str]) -> Iterator[str]:
         model = options["summary_model"]
         types = _SUMMARY_TYPES.get(model, _OTHER_SUMMARY_TYPES)
         if options["summary_type"] not in types:
-            yield f"summary_type cannot be {options['summary_type']} with summary_model {model}: {', '.join(types)} can."
+            yield f"summary_model {model} has no summary_type {options['summary_type']}; it has {', '.join(types)}."
 
 
 def _models(options: Mapping[str, Any], models: Sequence[str]) -> Iterator[str]:
     classic_alone = set(models) == {_CLASSIC}
     for name in _CLASSIC_ONLY:
         if options.get(name) and not classic_alone:
-            yield f"{name} works with {_CLASSIC} alone, and speech_models are {', '.join(models)}. {_CLASSIC_ADVICE[name]}"
+            named = ", ".join(models)
+            yield f"{name} works with {_CLASSIC} alone, and speech_models are {named}. {_CLASSIC_ADVICE[name]}"
     for name in _NEVER_CLASSIC:
         if name in options and classic_alone:
             yield f"{name} does nothing with {_CLASSIC}, which is the only one of the speech_models."

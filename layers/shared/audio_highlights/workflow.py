@@ -30,6 +30,14 @@ from audio_highlights.errors import (
     TranscriptNotFound,
     TranscriptNotReady,
 )
+from audio_highlights.insights import (
+    asked_for,
+    is_redacted,
+    short_form,
+    shortened,
+    summary,
+    without_what_was_redacted,
+)
 from audio_highlights.line import Line, waits
 from audio_highlights.media_type import not_media
 from audio_highlights.models import (
@@ -540,7 +548,11 @@ class Deliverer:
 
     def _store(self, recording: Recording, transcript: Transcript) -> tuple[dict[str, Any], list[Highlight]]:
         """Write both files; returns what row and event say of the transcript, and the highlights."""
+        insights, options = short_form(transcript), asked_for(transcript)
+        if is_redacted(transcript):
+            transcript = Transcript(without_what_was_redacted(transcript.body))
         highlights_status, highlights = transcript.highlights()
+        summary_status, whole_summary = summary(transcript)
         facts = {
             "transcript_id": transcript.transcript_id,
             "highlights_status": highlights_status.value,
@@ -549,10 +561,18 @@ class Deliverer:
             "audio_duration": transcript.audio_duration,
             "language_code": transcript.language_code,
             "speech_model": transcript.speech_model,
+            "options": options,
         }
+        if insights:
+            facts["insights"] = insights
+        if summary_status:
+            facts["summary_status"] = summary_status.value
+        if whole_summary:
+            facts["summary"] = shortened(whole_summary)
         document = {
             **_named(recording),
             **facts,
+            **({"summary": whole_summary} if whole_summary else {}),
             "created_at": recording.created_at,
             "auto_highlights_result": transcript.body.get("auto_highlights_result"),
         }
