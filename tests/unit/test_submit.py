@@ -174,7 +174,8 @@ def test_the_call_is_named_on_the_row() -> None:
 @pytest.mark.parametrize("where", ["metadata", "tags"])
 def test_75_an_option_that_cannot_be_used_fails_with_a_reason_and_one_event_and_nothing_is_paid(where: str) -> None:
     world = World()
-    upload = world.media.put(**{where: {"aai-speakers_expected": "two"}})
+    wrong = {"aai-speakers_expected": "two"}
+    upload = world.media.put(metadata=wrong) if where == "metadata" else world.media.put(tags=wrong)
     assert world.submit(upload)[0] is Outcome.FAILED
     row = world.row(upload)
     assert row["status"] is Status.FAILED

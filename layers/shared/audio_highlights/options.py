@@ -397,8 +397,7 @@ def _check_value(name: str, label: str, value: object) -> None:
 def _beside(own: Mapping[str, Any], stack: Mapping[str, Any]) -> Options:
     """Those of the stack's options that can stand beside a recording's own."""
     left = {name: value for name, value in stack.items() if name not in own}
-    dropped = True
-    while dropped:  # what needs something that went, goes too
+    while True:  # what needs something that went, goes too
         both = {**left, **own}
         dropped = {
             name
@@ -408,9 +407,10 @@ def _beside(own: Mapping[str, Any], stack: Mapping[str, Any]) -> Options:
             if name in left and (one in own or other in own)
         } | {name for name, needed in _NEEDS if name in left and not _is_on(both, needed)}
         dropped = {name for name in dropped if not name.startswith("redact_")}  # no recording turns redaction off
+        if not dropped:
+            return left
         for name in dropped:
             del left[name]
-    return left
 
 
 def _is_on(options: Mapping[str, Any], name: str) -> bool:

@@ -553,7 +553,7 @@ class Deliverer:
             transcript = Transcript(without_what_was_redacted(transcript.body))
         highlights_status, highlights = transcript.highlights()
         summary_status, whole_summary = summary(transcript)
-        facts = {
+        facts: dict[str, Any] = {
             "transcript_id": transcript.transcript_id,
             "highlights_status": highlights_status.value,
             "highlight_count": len(highlights),
