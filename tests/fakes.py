@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 from boto3.dynamodb.types import TypeSerializer
 
 from audio_highlights.config import AudioTransfer, SubmitSettings
-from audio_highlights.errors import RecordingInWork, RecordingUnusable, TranscriptNotFound
+from audio_highlights.errors import RecordingInWork, RecordingUnusable, TranscriptNotFound, TranscriptNotReady
 from audio_highlights.line import Line, waits
 from audio_highlights.models import (
     OPEN,
@@ -189,6 +189,10 @@ class FakeLedger:
     def note_extra_transcript(self, recording_id: str, transcript_id: str) -> None:
         self.rows[recording_id].setdefault("extra_transcripts", set()).add(transcript_id)
         self._journal.note("note extra")
+
+    def note_redacted_audio(self, recording: Recording, uri: str) -> bool:
+        change = {"redacted_audio_uri": uri}
+        return self._update("note redacted audio", recording, change, only_while=(Status.COMPLETED,))
 
     def still_open(self, recording_ids: Collection[str]) -> set[str]:
         rows = [_recording(self.rows[one]) for one in recording_ids if one in self.rows]
@@ -429,6 +433,7 @@ class FakeProvider:
         self.asked: list[dict[str, Any]] = []
         self.uploads: list[list[bytes]] = []
         self.deleted: list[str] = []
+        self.redacted: dict[str, list[bytes]] = {}
         self.refusals: deque[Exception] = deque()
         self.lost_answers: deque[Exception] = deque()
         self.list_troubles: deque[Exception] = deque()
@@ -477,6 +482,12 @@ class FakeProvider:
         self._journal.note("upload")
         return f"https://cdn.assemblyai.com/upload/{len(self.uploads)}"
 
+    def redacted_audio(self, transcript_id: str) -> Iterator[bytes]:
+        if transcript_id not in self.redacted:
+            message = f"The redacted audio of transcript {transcript_id} is not there."
+            raise TranscriptNotReady(message)
+        yield from self.redacted[transcript_id]
+
     def created_since(self, moment: datetime) -> Iterator[tuple[str, str, str]]:
         if self.list_troubles:
             raise self.list_troubles.popleft().with_traceback(None)
@@ -498,6 +509,7 @@ class FakeResults:
 
     def __init__(self, journal: Journal) -> None:
         self.files: dict[str, dict[str, Any]] = {}
+        self.audio: dict[str, bytes] = {}
         self.during_put: Callable[[], object] | None = None  # happens once
         self._journal = journal
 
@@ -506,6 +518,12 @@ class FakeResults:
 
     def put_transcript(self, recording: Recording, document: Mapping[str, Any]) -> str:
         return self._put(f"transcripts/dt={recording.day}/{recording.recording_id}.json.gz", document)
+
+    def put_redacted_audio(self, recording: Recording, audio: Iterator[bytes], kind: str) -> str:
+        key = f"redacted/dt={recording.day}/{recording.recording_id}.{kind}"
+        self.audio[key] = b"".join(audio)
+        self._journal.note("put redacted")
+        return f"s3://results/{key}"
 
     def _put(self, key: str, document: Mapping[str, Any]) -> str:
         self.files[key] = json.loads(json.dumps(document, allow_nan=False))
@@ -649,6 +667,7 @@ class World:
             ledger=self.ledger,
             provider=self.provider,
             results=self.results,
+            results_queue=self.queue,
             events=self.events,
             line=self.line,
             now=self.clock,

@@ -31,6 +31,7 @@ deliverer = Deliverer(
         lambda fresh: secrets.get(variable("API_KEY_SECRET_ARN"), fresh=fresh),
     ),
     results=Results(variable("RESULTS_BUCKET")),
+    results_queue=queue,
     events=EventBus(),
     line=Line(in_flight=in_flight, rows=ledger, submit_queue=Queue(variable("SUBMIT_QUEUE_URL")), now=utc_now),
     now=utc_now,

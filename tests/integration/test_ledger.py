@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
+from audio_highlights.catalogue import Catalogue
 from audio_highlights.errors import RecordingInWork
 from audio_highlights.models import Entry, Flight, Highlight, Recording, Status, Upload
 from audio_highlights.storage import Bookmark, InFlight, Ledger
@@ -66,6 +67,31 @@ def test_a_first_claim_writes_the_whole_row(ledger: Ledger, tables: Tables) -> N
     assert (row["bucket"], row["key"], row["version_id"], row["size_bytes"]) == ("calls", UPLOAD.key, "v1", 4711)
     assert row["day"] == "2026-11-22"
     assert ledger.get(UPLOAD.recording_id) == recording
+
+
+def test_recordings_are_found_by_their_call_the_newest_first(ledger: Ledger, tables: Tables, clock: Clock) -> None:
+    uploads = [replace(UPLOAD, version_id=f"v{number}") for number in range(4)]
+    ledger.claim(uploads[0], {"call_id": "4711", "agent": "slt"}, LEASE)
+    clock.pass_by(1)
+    ledger.refuse(uploads[1], {"call-id": "4711"}, "empty", Status.IGNORED)
+    ledger.claim(uploads[2], {"call_id": "4712"}, LEASE)
+    ledger.claim(uploads[3], {"agent": "slt"}, LEASE)
+    catalogue = Catalogue(tables.recordings, tables.highlights)
+    found, after = catalogue.by_call("4711", None, 1)
+    more, last = catalogue.by_call("4711", after, 10)
+    assert [row["recording_id"] for row in [*found, *more]] == [uploads[1].recording_id, uploads[0].recording_id]
+    assert (found[0]["status"], found[0]["reason"], found[0]["call_id"], last) == ("ignored", "empty", "4711", None)
+    assert catalogue.by_call("4713", None, 10) == ([], None)
+    assert "call_id" not in raw(tables, uploads[3].recording_id)
+
+
+def test_where_redacted_audio_is_stands_on_a_completed_row_only(ledger: Ledger, tables: Tables) -> None:
+    recording = submitted(ledger)
+    assert not ledger.note_redacted_audio(recording, "s3://results/redacted/r.mp3")
+    assert ledger.complete(recording, {"insights": {"speakers": 2}, "options": ["redact_pii"]}, [])
+    assert ledger.note_redacted_audio(recording, "s3://results/redacted/r.mp3")
+    assert raw(tables)["redacted_audio_uri"] == "s3://results/redacted/r.mp3"
+    assert raw(tables)["insights"] == {"speakers": 2}
 
 
 def test_a_second_claim_is_refused_while_the_lease_runs_and_takes_over_after_it(ledger: Ledger, clock: Clock) -> None:

@@ -72,6 +72,8 @@ ALONE: list[dict[str, Any]] = [
     {"auto_chapters": True},
     {"language_code": "en_uk"},
     {"multichannel": True},
+    {"speech_understanding": {"request": {"summarization": {"summary_type": "paragraph", "effort": "medium"}}}},
+    {"summarization": True, "summary_model": "catchy", "summary_type": "gist", "speech_models": ["universal-2"]},
     {"speaker_labels": True, "speaker_options": {"min_speakers_expected": 1, "max_speakers_expected": 2}},
 ]
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -258,6 +259,36 @@ def test_of_a_redacted_recording_nothing_that_repeats_the_speech_is_stored_or_to
     assert row["insights"]["redact_pii"] is True
     assert row["insights"]["entities"] == {"person_name": 1}
     assert files(world)[1]["sentiment_analysis_results"] == [{"sentiment": "NEUTRAL", "start": 0, "end": 9}]
+
+
+def test_redacted_audio_is_kept_when_it_is_there_however_late_and_often_it_is_asked_for() -> None:
+    world = World()
+    finished = completed(world, redact_pii=True, redact_pii_audio=True, redact_pii_audio_quality="wav")
+    world.deliver(finished)
+    world.deliver(finished, redelivered=True)
+    assert world.queue.sent == [{**finished.body(), "redacted_audio": True}] * 2
+    news = Finished.from_body(world.queue.sent[0])
+    with pytest.raises(TranscriptNotReady):
+        world.deliver(news)
+    assert "redacted_audio_uri" not in world.row(finished)
+    world.provider.redacted["t1"] = [b"beep", b"beep"]
+    for _ in range(2):
+        assert world.deliver(news)[0] is Outcome.COMPLETED
+    key = f"redacted/dt=2026-11-22/{finished.recording_id}.wav"
+    assert world.results.audio == {key: b"beepbeep"}
+    assert world.row(finished)["redacted_audio_uri"] == f"s3://results/{key}"
+    assert world.row(finished)["status"] is Status.COMPLETED
+
+
+def test_redacted_audio_of_another_transcript_or_of_an_open_recording_is_not_kept() -> None:
+    world = World()
+    finished = completed(world)
+    world.provider.redacted |= {"t1": [b"x"], "t9": [b"y"]}
+    early = replace(finished, redacted_audio=True)
+    assert world.deliver(early)[0] is Outcome.DUPLICATE
+    world.deliver(finished)
+    assert world.deliver(replace(early, transcript_id="t9"))[0] is Outcome.DUPLICATE
+    assert (world.results.audio, world.queue.sent) == ({}, [])
 
 
 WITHOUT_RANK = {"count": 1, "text": "without a rank", "timestamps": []}

@@ -185,11 +185,15 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """News that a transcript may have ended: the body of a ResultsQueue message."""
+    """News that a transcript may have ended: the body of a ResultsQueue message.
+
+    With `redacted_audio` it has, and its redacted audio is to be fetched when that is there.
+    """
 
     recording_id: str
     attempt: int
     transcript_id: str
+    redacted_audio: bool = False
 
     @classmethod
     def from_body(cls, body: object) -> Self:
@@ -200,7 +204,7 @@ class Finished:
                 "attempt": int(attempt),
                 "transcript_id": str(transcript_id),
             }:
-                return cls(recording_id, attempt, transcript_id)
+                return cls(recording_id, attempt, transcript_id, body.get("redacted_audio") is True)  # type: ignore[attr-defined]
         message = "This message is not about a finished transcript: recording_id, attempt or transcript_id is missing."
         raise MalformedMessage(message)
 
@@ -210,6 +214,7 @@ class Finished:
             "recording_id": self.recording_id,
             "attempt": self.attempt,
             "transcript_id": self.transcript_id,
+            **({"redacted_audio": True} if self.redacted_audio else {}),
         }
 
 

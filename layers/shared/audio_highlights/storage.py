@@ -1,6 +1,7 @@
 """S3, DynamoDB, SQS, EventBridge, Step Functions, STS and Secrets Manager. The only module that uses boto3."""
 
 import gzip
+import io
 import json
 import random
 import time
@@ -47,6 +48,7 @@ PRESIGNED_SECONDS = 3600  # a signer session that is one role assumed by another
 _SECRET_CACHE_SECONDS = 300
 _ROTATION_CACHE_SECONDS = 5  # no transcript is done so soon after its submit has seen a new secret
 _UPLOAD_CHUNK = 1024 * 1024
+_AUDIO_TYPES = {"mp3": "audio/mpeg", "wav": "audio/wav"}
 # About 30 bytes a timestamp: an item stays under DynamoDB's 400 KB. The whole list is in S3.
 _ITEM_TIMESTAMPS = 5000
 # So many of the largest items stay under the 4 MB of a transaction; AssemblyAI gives at most 15 phrases.
@@ -296,6 +298,10 @@ class Ledger:
             UpdateExpression="ADD extra_transcripts :this",
             ExpressionAttributeValues=_to_item({":this": {transcript_id}}),
         )
+
+    def note_redacted_audio(self, recording: Recording, uri: str) -> bool:
+        """Note on a completed row where its redacted audio is; False if it has gone."""
+        return self._update(recording, set_={"redacted_audio_uri": uri}, only_while=(Status.COMPLETED,))
 
     def still_open(self, recording_ids: Collection[str]) -> set[str]:
         """Those of the recordings that are being submitted, or have a transcript that has not ended."""
@@ -727,6 +733,27 @@ def _unreadable(upload: Upload, error: ClientError) -> Exception:
     return error
 
 
+class _Readable(io.RawIOBase):
+    """Bytes that come a part at a time, as a file."""
+
+    def __init__(self, parts: Iterator[bytes]) -> None:
+        self._parts = parts
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._left:
+            part = next(self._parts, None)
+            if part is None:
+                return 0
+            self._left = part
+        size = min(len(buffer), len(self._left))
+        buffer[:size], self._left = self._left[:size], self._left[size:]
+        return size
+
+
 class Results:
     """The results bucket. The same recording always has the same keys."""
 
@@ -743,6 +770,17 @@ class Results:
         # mtime=0: the same transcript gives the same bytes.
         packed = gzip.compress(_json(document), mtime=0)
         return self._put(f"transcripts/dt={recording.day}/{recording.recording_id}.json.gz", packed)
+
+    def put_redacted_audio(self, recording: Recording, audio: Iterator[bytes], kind: str) -> str:
+        """Store redacted/dt=<day>/<id>.<mp3 or wav> in constant memory. Returns its s3:// URI."""
+        key = f"redacted/dt={recording.day}/{recording.recording_id}.{kind}"
+        self._client.upload_fileobj(
+            io.BufferedReader(_Readable(audio), _UPLOAD_CHUNK),
+            self._bucket,
+            key,
+            ExtraArgs={"ContentType": _AUDIO_TYPES[kind]},
+        )
+        return f"s3://{self._bucket}/{key}"
 
     def _put(self, key: str, body: bytes) -> str:
         self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType="application/json")

@@ -86,6 +86,7 @@ class Ledger(Protocol):
     def look_again_at(self, recording: Recording, due_at: datetime) -> Recording | None: ...
     def retry(self, recording: Recording, transcript_id: str, reason: str, due_at: datetime) -> bool: ...
     def note_extra_transcript(self, recording_id: str, transcript_id: str) -> None: ...
+    def note_redacted_audio(self, recording: Recording, uri: str) -> bool: ...
     def end(
         self,
         recording: Recording,
@@ -115,6 +116,7 @@ class Provider(Protocol):
     def create(self, parameters: Mapping[str, Any]) -> Transcript: ...
     def get(self, transcript_id: str) -> Transcript: ...
     def delete(self, transcript_id: str) -> None: ...
+    def redacted_audio(self, transcript_id: str) -> Iterator[bytes]: ...
     def upload(self, chunks: Iterator[bytes]) -> str: ...
     def created_since(self, moment: datetime) -> Iterator[tuple[str, str, str]]: ...
 
@@ -124,6 +126,7 @@ class Results(Protocol):
 
     def put_highlights(self, recording: Recording, document: Mapping[str, Any]) -> str: ...
     def put_transcript(self, recording: Recording, document: Mapping[str, Any]) -> str: ...
+    def put_redacted_audio(self, recording: Recording, audio: Iterator[bytes], kind: str) -> str: ...
 
 
 class Events(Protocol):
@@ -441,6 +444,7 @@ class Deliverer:
         ledger: Ledger,
         provider: Provider,
         results: Results,
+        results_queue: Queue,
         events: Events,
         line: Line,
         now: Callable[[], datetime],
@@ -448,6 +452,7 @@ class Deliverer:
         self._ledger = ledger
         self._provider = provider
         self._results = results
+        self._results_queue = results_queue
         self._events = events
         self._line = line
         self._now = now
@@ -462,6 +467,8 @@ class Deliverer:
         if recording is None:
             message = f"No recording has the id {finished.recording_id}: its row was deleted."
             raise ForeignTranscript(message)
+        if finished.redacted_audio:
+            return self._redacted(recording, finished)
         if recording.status not in OPEN:
             if recording.status is Status.COMPLETED and recording.transcript_id != finished.transcript_id:
                 return self._extra(recording, finished)
@@ -481,6 +488,21 @@ class Deliverer:
             return (self._retried if again else self._failed)(recording, finished, reason)
         message = f"Transcript {finished.transcript_id} is still {transcript.status}."
         raise TranscriptNotReady(message)
+
+    def _redacted(self, recording: Recording, finished: Finished) -> tuple[Outcome, str]:
+        """Keep the redacted audio. AssemblyAI's webhook says where it is, but only we may say whose it is."""
+        if recording.status is not Status.COMPLETED or recording.transcript_id != finished.transcript_id:
+            return Outcome.DUPLICATE, f"the recording is {recording.status} with another transcript, or with none"
+        kind = self._provider.get(finished.transcript_id).body.get("redact_pii_audio_quality")
+        audio = self._provider.redacted_audio(finished.transcript_id)
+        uri = self._results.put_redacted_audio(recording, audio, "wav" if kind == "wav" else "mp3")
+        self._ledger.note_redacted_audio(recording, uri)
+        return Outcome.COMPLETED, f"redacted audio is {uri}"
+
+    def _await_redacted_audio(self, recording: Recording, transcript: Transcript) -> None:
+        if transcript.body.get("redact_pii_audio") is True:
+            news = Finished(recording.recording_id, recording.attempt, transcript.transcript_id, redacted_audio=True)
+            self._results_queue.send(news.body())
 
     def _check_belongs(self, recording: Recording, finished: Finished, transcript: Transcript) -> None:
         bound = transcript.bound_recording
@@ -529,6 +551,7 @@ class Deliverer:
             if winner and winner.status is Status.COMPLETED and winner.transcript_id != transcript.transcript_id:
                 self._store(winner, self._provider.get(str(winner.transcript_id)))  # over the files just written
             return Outcome.DUPLICATE, "the recording had ended already"
+        self._await_redacted_audio(recording, transcript)
         self._events.put(HIGHLIGHTS_READY, {**_named(recording), **facts})
         self._line.leave(recording.recording_id)
         return Outcome.COMPLETED, f"{len(highlights)} highlights ({facts['highlights_status']})"
@@ -538,9 +561,11 @@ class Deliverer:
         self._line.leave(recording.recording_id)
         if recording.status is Status.COMPLETED:
             try:
-                facts, _ = self._store(recording, self._provider.get(str(recording.transcript_id)))
+                transcript = self._provider.get(str(recording.transcript_id))
             except TranscriptNotFound:
                 return Outcome.DUPLICATE, "already completed, and the provider has deleted the transcript since"
+            facts, _ = self._store(recording, transcript)
+            self._await_redacted_audio(recording, transcript)
             self._events.put(HIGHLIGHTS_READY, {**_named(recording), **facts})
         elif recording.status is Status.FAILED:
             self._events.put(RECORDING_FAILED, _failed_detail(recording, recording.reason or ""))
