@@ -9,6 +9,13 @@ export class ApiError extends Error {
   }
 }
 
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {{body?: any, signal?: AbortSignal}} [options]
+ * @param {string} [refused] the token that this was refused with before
+ * @returns {Promise<Response>}
+ */
 async function request(method, path, { body, signal } = {}, refused = undefined) {
   const bearer = (await token({ refused })) ?? (await signIn());
   let answer;

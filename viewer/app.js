@@ -27,6 +27,7 @@ async function route({ focus = true, scroll = 0 } = {}) {
   if (shown.page === page && shown.update) {
     shown.search = location.search;
     await shown.update(parameters);
+    if (scroll) scrollTo(0, scroll);
   } else {
     shown.leave();
     shown = { page, search: location.search, leave() {}, update: undefined };
@@ -42,24 +43,22 @@ async function route({ focus = true, scroll = 0 } = {}) {
     }
     shown.leave = leave;
     shown.update = update;
+    scrollTo(0, scroll);
   }
   if (mine !== turn) return;
-  scrollTo(0, scroll);
-  if (focus && (document.activeElement === main || !main.contains(document.activeElement))) toHeading();
-}
-
-/** So that a screen reader goes on from the page's name. */
-function toHeading() {
+  // A screen reader goes on from the page's name, unless the page has put the focus somewhere.
   const heading = main.querySelector("h1") ?? main;
   heading.tabIndex = -1;
-  heading.focus({ preventScroll: true });
+  if (focus && (document.activeElement === main || !main.contains(document.activeElement))) heading.focus({ preventScroll: true });
 }
 
 /** Goes to another page without loading everything again. */
 export function go(href) {
-  scrolled.set(entry, scrollY);
-  entry = Date.now();
-  history.pushState({ entry }, "", href);
+  if (href !== location.href) {
+    scrolled.set(entry, scrollY);
+    entry = Date.now();
+    history.pushState({ entry }, "", href);
+  }
   return guarded(route);
 }
 
@@ -109,6 +108,10 @@ addEventListener("popstate", (event) => {
   entry = event.state?.entry ?? entry;
   // A change of the fragment alone is the page's own.
   if (shown.page && location.search !== shown.search) guarded(() => route({ scroll: scrolled.get(entry) ?? 0 }));
+});
+
+addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload(); // back from the sign-in page, to where it was left in the middle of going
 });
 
 history.scrollRestoration = "manual";

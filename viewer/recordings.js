@@ -1,5 +1,5 @@
 /** The recordings of some days: a list that follows what happens, filters, uploads. */
-import { isOpen } from "./actions.js";
+import { CHANGED, isOpen } from "./actions.js";
 import { ApiError, get } from "./api.js";
 import { rewrite } from "./app.js";
 import { announce, element } from "./dom.js";
@@ -34,6 +34,10 @@ const compare = (one, other) => (one < other ? -1 : one > other ? 1 : 0);
 const folded = (text) => text.normalize("NFKC").toLowerCase();
 
 let kept; // the list as it was left, for who comes back to it
+addEventListener(CHANGED, ({ detail }) => {
+  const one = kept?.recordings.find(({ recording_id }) => recording_id === detail.recording_id);
+  if (one) Object.assign(one, { status: detail.status, reason: undefined });
+});
 
 export async function show(place, parameters) {
   const list = new List(place, parameters);
@@ -45,6 +49,7 @@ class List {
   constructor(place, parameters) {
     this.rows = new Map(); // recording_id -> Row, all that are loaded
     this.next = null;
+    this.fruitful = true; // whether older ones are loaded unasked: not after that brought nothing
     this.touched = new Map(); // recording_id -> what a list may still say of it for a while
     this.stirred = Date.now();
     this.read(parameters);
@@ -121,13 +126,15 @@ class List {
       element("div", { class: "card list" }, this.table, this.blank),
       element("div", { class: "older" }, this.moreWrong, this.more));
     this.watcher = new IntersectionObserver((entries) => {
-      if (entries.some((one) => one.isIntersecting) && !this.find && this.moreWrong.hidden) this.older();
+      if (entries.some((one) => one.isIntersecting) && !this.find && this.fruitful) this.older();
     }, { rootMargin: "800px" });
     this.onSeen = () => {
       if (document.hidden) clearTimeout(this.timer);
       else this.refresh();
     };
     document.addEventListener("visibilitychange", this.onSeen);
+    this.onChanged = ({ detail }) => this.act(detail);
+    addEventListener(CHANGED, this.onChanged);
     this.endUploads = onUploaded(() => this.stir(1_000));
     this.controls();
   }
@@ -190,6 +197,7 @@ class List {
     this.watcher.disconnect();
     this.endUploads();
     document.removeEventListener("visibilitychange", this.onSeen);
+    removeEventListener(CHANGED, this.onChanged);
     const recordings = [...this.rows.values()].map((row) => row.recording);
     if (recordings.length) kept = { days: this.days, status: this.status, next: this.next, recordings, at: Date.now() };
   }
@@ -205,6 +213,7 @@ class List {
     this.rows.clear();
     this.body.replaceChildren();
     this.next = null;
+    this.fruitful = true;
     this.behind.hidden = this.moreWrong.hidden = true;
     this.table.setAttribute("aria-busy", "true");
     this.summary.textContent = "";
@@ -215,6 +224,7 @@ class List {
       await this.pages(undefined, signal);
     } catch (error) {
       if (error.name === "AbortError" || signal.aborted) return;
+      this.table.hidden = true;
       this.blank.replaceChildren(
         element("div", { role: "alert" }, element("h2", {}, "The recordings could not be loaded"), element("p", {}, error.message)),
         element("div", { class: "actions" }, element("button", { type: "button", onclick: () => this.load() }, "Try again")));
@@ -249,9 +259,11 @@ class List {
     const { signal } = this.loading ??= new AbortController();
     try {
       await this.pages(this.next, signal);
+      this.fruitful = this.rows.size > before;
       if (byHand) announce(`${counted(this.rows.size - before, "older recording")} loaded.`);
     } catch (error) {
       if (error.name === "AbortError") return;
+      this.fruitful = false;
       this.moreWrong.textContent = `Older recordings could not be loaded. ${error.message}`;
       this.moreWrong.hidden = false;
     } finally {
@@ -326,7 +338,7 @@ class List {
       if (touched && Date.now() < touched.until && touched.status === status) continue;
       const row = this.rows.get(id);
       if (!row) {
-        this.rows.set(id, new Row(recording, (which, change) => this.act(which, change)));
+        this.rows.set(id, new Row(recording));
         if (tell) this.stirred = Date.now();
       } else {
         if (row.recording.status !== status) this.stirred = Date.now();
@@ -338,10 +350,12 @@ class List {
   }
 
   /** The user did something: it shows at once, whatever a list says that was made before. */
-  act(recording, change) {
-    this.touched.set(recording.recording_id, { status: recording.status, until: Date.now() + STALE_MS });
-    this.rows.get(recording.recording_id)?.show({ ...recording, ...change });
-    announce(`${short(fileName(recording.key))}: ${statusWords(change.status).label}.`);
+  act({ recording_id, status }) {
+    const row = this.rows.get(recording_id);
+    if (!row) return;
+    this.touched.set(recording_id, { status: row.recording.status, until: Date.now() + STALE_MS });
+    row.show({ ...row.recording, status, reason: undefined });
+    announce(`${short(fileName(row.recording.key))}: ${statusWords(status).label}.`);
     this.draw();
     this.stir();
   }
@@ -377,7 +391,7 @@ class List {
   compare(one, other) {
     const { name, way } = this.sort;
     if (name === "length" && (one.audio_duration == null || other.audio_duration == null)) {
-      const known = (one.audio_duration == null) - (other.audio_duration == null);
+      const known = Number(one.audio_duration == null) - Number(other.audio_duration == null);
       if (known) return known; // those without a length stand at the end, either way
     }
     return way * (ORDER[name](one, other) || 0) || compare(other.created_at, one.created_at) || compare(one.recording_id, other.recording_id);

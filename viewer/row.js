@@ -4,12 +4,8 @@ import { clock, counted, fileName, folder, highlightsWords, short, statusWords, 
 
 /** A recording as a row of the list. A part that did not change stays the same element, and keeps the focus. */
 export class Row {
-  /**
-   * @param {any} recording
-   * @param {(recording: any, change: any) => void} changed what the user did to it
-   */
-  constructor(recording, changed) {
-    this.changed = changed;
+  /** @param {any} recording */
+  constructor(recording) {
     this.parts = new Map();
     const { recording_id, key, created_at } = recording;
     const name = visible(fileName(key));
@@ -53,14 +49,8 @@ export class Row {
       element("button", { type: "button", class: "quiet compact", "aria-label": `${words} ${label}`, onclick: act }, words);
     const toLink = () => this.link;
     return [
-      mayRetry(this.recording) && button("Retry", async () => {
-        const answer = await askToRetry(this.recording, toLink);
-        if (answer) this.changed(this.recording, { status: answer.status, reason: undefined, completed_at: undefined });
-      }),
-      mayDelete(this.recording) && button("Delete", async () => {
-        const answer = await askToDelete(this.recording, toLink);
-        if (answer) this.changed(this.recording, { status: answer.status, reason: undefined });
-      }),
+      mayRetry(this.recording) && button("Retry", () => askToRetry(this.recording, toLink)),
+      mayDelete(this.recording) && button("Delete", () => askToDelete(this.recording, toLink)),
     ].filter(Boolean);
   }
 }

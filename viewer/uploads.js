@@ -93,7 +93,7 @@ class Upload {
   draw() {
     const bytes = size(this.file.size);
     this.element.dataset.state = this.state;
-    this.bar.hidden = !this.active;
+    this.bar.hidden = this.state !== "sending";
     this.bar.value = this.sent;
     this.said.textContent = {
       waiting: `${bytes}, waits for the others`,
@@ -149,7 +149,7 @@ function removeAll(which) {
   uploads = uploads.filter((one) => !gone.includes(one));
   for (const one of gone) one.element.remove();
   place.hidden = uploads.length === 0;
-  if (held && !place.contains(document.activeElement)) (place.hidden ? document.querySelector("main h1") : title)?.focus();
+  if (held && (place.hidden || !place.contains(document.activeElement))) (place.hidden ? document.querySelector("main h1") : title)?.focus();
 }
 
 /** Uploads files, a few at a time. */

@@ -6,6 +6,7 @@ HIGHLIGHTS_TABLE, MEDIA_BUCKET, RECORDINGS_TABLE, RESULTS_BUCKET, SIGN_IN_URL, S
 """
 
 import json
+import secrets
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -18,18 +19,21 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from page import Page
 
 from audio_highlights.catalogue import Catalogue
-from audio_highlights.config import utc_now, variable
+from audio_highlights.config import AudioTransfer, utc_now, variable
 from audio_highlights.errors import (
     AnswerTooLarge,
     ApiRefused,
     NotNow,
     NotSignedIn,
     RecordingNotFound,
+    RequestUnreadable,
     ResultGone,
 )
 from audio_highlights.observability import function_logger
+from audio_highlights.orders import Orders
 from audio_highlights.reading import Reader
-from audio_highlights.storage import origin_of
+from audio_highlights.storage import Ledger, Queue, SweepFunction, Uploads, origin_of
+from audio_highlights.uploads import UploadRequest
 
 HERE = Path(__file__).parent
 _STATUS_CODES: Mapping[type[ApiRefused], int] = {
@@ -52,6 +56,14 @@ page = Page(
     bucket_origins=[origin_of(variable("MEDIA_BUCKET")), origin_of(variable("RESULTS_BUCKET"))],
 )
 reader = Reader(Catalogue(variable("RECORDINGS_TABLE"), variable("HIGHLIGHTS_TABLE")), now=utc_now)
+audio_transfer = AudioTransfer(variable("AUDIO_TRANSFER"))
+uploads = Uploads(variable("MEDIA_BUCKET"))
+orders = Orders(
+    ledger=Ledger(variable("RECORDINGS_TABLE"), variable("HIGHLIGHTS_TABLE"), utc_now),
+    submit_queue=Queue(variable("SUBMIT_QUEUE_URL")),
+    sweep=SweepFunction(variable("SWEEP_FUNCTION")),
+    logger=logger,
+)
 app = APIGatewayHttpResolver()
 
 
@@ -110,14 +122,59 @@ def search_phrase() -> Response[str]:
     return answered(reader.sayings(parameters()))
 
 
+# ---- what is put in, asked for again, and deleted
+
+
+@app.post("/api/uploads")
+def create_upload() -> Response[str]:
+    """Permission to upload one recording."""
+    wanted = UploadRequest.from_body(body())
+    most_bytes = wanted.check_size(audio_transfer)
+    key = wanted.key(utc_now(), secrets.token_hex(4))
+    url, fields = uploads.permit(key, most_bytes=most_bytes, content_type=wanted.content_type)
+    logger.info("upload permitted", key=key, user=user())
+    return answered({"url": url, "fields": fields, "key": key}, 201)
+
+
+@app.post("/api/recordings/<recording_id>/retry")
+def retry_recording(recording_id: str) -> Response[str]:
+    """Submit a failed or ignored recording again."""
+    status = orders.retry(recording_id)
+    logger.info("asked for again", recording_id=recording_id, user=user())
+    return answered({"recording_id": recording_id, "status": status}, 202)
+
+
+@app.delete("/api/recordings/<recording_id>")
+def delete_recording(recording_id: str) -> Response[str]:
+    """Delete a recording everywhere."""
+    status = orders.delete(recording_id)
+    logger.info("deletion asked for", recording_id=recording_id, user=user())
+    return answered({"recording_id": recording_id, "status": status}, 202)
+
+
+def body() -> Any:
+    """The body, read as JSON."""
+    try:
+        return app.current_event.json_body
+    except (ValueError, RecursionError) as error:
+        message = "The body is not JSON."
+        raise RequestUnreadable(message) from error
+
+
+def user() -> str:
+    """Who asks, as the user pool calls them."""
+    claims = app.current_event.raw_event["requestContext"]["authorizer"]["jwt"]["claims"]
+    return str(claims.get("sub"))
+
+
 def parameters() -> dict[str, str]:
     """The query as API Gateway has read it; Powertools would cut values at their commas."""
     return app.current_event.raw_event.get("queryStringParameters") or {}
 
 
-def answered(body: Mapping[str, Any], status_code: int = 200) -> Response[str]:
+def answered(content: Mapping[str, Any], status_code: int = 200) -> Response[str]:
     """As JSON. DynamoDB's numbers come from JSON numbers: they are written as they were."""
-    return Response(status_code, "application/json", json.dumps(body, default=_number))
+    return Response(status_code, "application/json", json.dumps(content, default=_number))
 
 
 def _number(value: Any) -> int | float:
@@ -164,7 +221,7 @@ def went_wrong(error: Exception) -> Response[str]:
     return answered({"error": f"Something went wrong. Try again; the log of `api` has it under {request_id}."}, 500)
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request."""
     answer = app.resolve(event, context)

@@ -159,8 +159,8 @@ def test_redacted_audio_larger_than_a_part_is_stored_whole(bucket: str) -> None:
     row = Recording("r1", bucket, KEY, Status.COMPLETED, 1, "2026-11-22", "2026-11-22T00:00:00.000Z")
     parts = [bytes([number]) * 1_000_003 for number in range(20)]
     uri = Results(bucket).put_redacted_audio(row, iter(parts), "mp3")
-    assert uri == f"s3://{bucket}/redacted/dt=2026-11-22/r1.mp3"
-    stored = boto3.client("s3").get_object(Bucket=bucket, Key="redacted/dt=2026-11-22/r1.mp3")
+    assert uri == f"s3://{bucket}/redacted/dt=2026-11-22/r1"
+    stored = boto3.client("s3").get_object(Bucket=bucket, Key="redacted/dt=2026-11-22/r1")
     assert stored["ContentType"] == "audio/mpeg"
     assert stored["Body"].read() == b"".join(parts)
 

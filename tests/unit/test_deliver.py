@@ -274,8 +274,8 @@ def test_redacted_audio_is_kept_when_it_is_there_however_late_and_often_it_is_as
     world.provider.redacted["t1"] = [b"beep", b"beep"]
     for _ in range(2):
         assert world.deliver(news)[0] is Outcome.COMPLETED
-    key = f"redacted/dt=2026-11-22/{finished.recording_id}.wav"
-    assert world.results.audio == {key: b"beepbeep"}
+    key = f"redacted/dt=2026-11-22/{finished.recording_id}"
+    assert world.results.audio == {key: ("wav", b"beepbeep")}
     assert world.row(finished)["redacted_audio_uri"] == f"s3://results/{key}"
     assert world.row(finished)["status"] is Status.COMPLETED
 
@@ -664,8 +664,15 @@ def test_poll_mode_delivers_the_transcript_that_the_row_names() -> None:
 
 def test_51_news_of_a_recording_without_a_row_is_kept_for_a_person() -> None:
     world = World()
+    others = world.submitted()
+    world.provider.end("t1")
     with pytest.raises(ForeignTranscript, match="row was deleted"):
-        world.deliver(Finished("f" * 32, 1, "t1"))
+        world.deliver(Finished("f" * 32, 1, others.transcript_id))
+    assert "t1" in world.provider.jobs
+
+
+def test_51_what_nobody_knows_any_more_is_no_news() -> None:
+    assert World().deliver(Finished("f" * 32, 1, "t1"))[0] is Outcome.DUPLICATE
 
 
 def test_52_a_completed_that_the_provider_does_not_confirm_stores_nothing() -> None:

@@ -27,8 +27,8 @@ _MOST_BYTES = 5_500_000
 _NAME_CHARACTERS = 150
 # What a spreadsheet takes for the beginning of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-# What Markdown, or the HTML in it, takes for something else: a link is made of a bare "www." too.
-_MARKDOWN = re.compile(r"[\\`*_{}\[\]()#+!|~:@.$^=-]")
+# What Markdown takes for markup within a line, and what some of its readers make a link of by itself.
+_MARKUP = re.compile(r"[\\`*_{}\[\]#|~!$^@]|(?<=:)//|(?<=www)\.", re.IGNORECASE)
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 
 type Row = Mapping[str, Any]
@@ -77,10 +77,14 @@ def _disposition(row: Row, kind: str) -> str:
 
 def _file_name(row: Row, kind: str) -> str:
     """The recording's own name with another ending, without what a file name cannot have."""
-    name = str(row["key"]).rstrip("/").rpartition("/")[2]
+    name = _last_part(row["key"])
     stem = name.rpartition(".")[0] or name
     kept = "".join("_" if _is_odd(character) else character for character in stem).strip(". ")[:_NAME_CHARACTERS]
     return f"{kept or row['recording_id']}.{kind}"
+
+
+def _last_part(key: str) -> str:
+    return key.rstrip("/").rpartition("/")[2] or key
 
 
 def _is_odd(character: str) -> bool:
@@ -107,12 +111,17 @@ def _cell(text: str) -> str:
 
 
 def _markdown(row: Row, highlights: list[Highlight]) -> str:
-    facts = [f"Recorded under {_plain('s3://{bucket}/{key}'.format(**row))}", f"first seen {row['created_at']}"]
-    if "audio_duration" in row:
-        facts.append(f"{_time(int(row['audio_duration']) * 1000)} long")
-    lines = [f"# {_plain(str(row['key']).rpartition('/')[2] or row['key'])}", "", ", ".join(facts) + ".", ""]
+    place, moment = _plain(f"s3://{row['bucket']}/{row['key']}"), str(row["created_at"])
+    length = f", {_time(int(row['audio_duration']) * 1000)} long" if "audio_duration" in row else ""
+    lines = [
+        f"# {_plain(_last_part(row['key']))}",
+        "",
+        f"{place}, first seen {moment[:10]} {moment[11:16]} UTC{length}.",
+        "",
+    ]
     if not highlights:
-        return "\n".join([*lines, f"No highlights ({_plain(str(row.get('highlights_status')))}).", ""])
+        why = str(row.get("highlights_status", "none were found")).replace("_", " ")
+        return "\n".join([*lines, f"No highlights: {_plain(why)}.", ""])
     lines += ["| | phrase | count | rank | said at |", "|--:|---|--:|--:|---|"]
     for one in highlights:
         times = " ".join(_time(start) for start, _ in one.timestamps)
@@ -124,8 +133,7 @@ def _markdown(row: Row, highlights: list[Highlight]) -> str:
 def _plain(text: str) -> str:
     """As text in Markdown, in one line, that nothing takes for markup."""
     spaced = " ".join("".join(one if one.isprintable() else " " for one in text).split())
-    escaped = _MARKDOWN.sub(r"\\\g<0>", spaced)
-    return "".join(_HTML.get(one, one) for one in escaped)
+    return "".join(_HTML.get(one, one) for one in _MARKUP.sub(r"\\\g<0>", spaced))
 
 
 def _time(ms: int) -> str:

@@ -14,7 +14,7 @@ from audio_highlights.models import folded
 
 MOST_DAYS = 92
 _USUAL_DAYS = 30
-_LONGEST_CURSOR = 8000
+_LONGEST_CURSOR = 4000
 _MOST_POSITIONS = 100_000  # of phrases of a recording, which has 15
 _DAY = r"2[0-9]{3}-[0-9]{2}-[0-9]{2}"
 _MOMENT = _DAY + r"T[0-9:.]{8,15}Z"
@@ -134,7 +134,7 @@ class Cursor:
         if self.period:
             said["days"] = [str(self.period.first), str(self.period.last)]
         said["digest"] = _digest(said, parameters)
-        return base64.urlsafe_b64encode(json.dumps(said).encode()).decode().rstrip("=")
+        return base64.urlsafe_b64encode(json.dumps(said, ensure_ascii=False).encode()).decode().rstrip("=")
 
     @classmethod
     def read(cls, parameters: Mapping[str, str], names: Collection[str], *, of_days: bool) -> Self:
@@ -157,7 +157,7 @@ class Cursor:
             raise ValueError
         for name, value in key.items():
             _check(name, value)
-        if not days:
+        if not of_days:
             return cls(key)
         period = Period(*(_day("days", day) for day in days))
         if len(period) > MOST_DAYS or key["day"] not in period.days:

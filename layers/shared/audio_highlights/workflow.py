@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,6 +18,7 @@ from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from audio_highlights.config import AudioTransfer, SubmitSettings
+from audio_highlights.deletion import Deleter
 from audio_highlights.errors import (
     ForeignTranscript,
     HighlightsError,
@@ -54,6 +56,7 @@ from audio_highlights.models import (
     Transcript,
     Upload,
     is_marked,
+    search_start,
     without_url_queries,
 )
 from audio_highlights.options import Options, has_key_phrases, other_metadata, recording_options, stack_options
@@ -62,8 +65,6 @@ WEBHOOK_HEADER = "x-audio-highlights-binding"
 HIGHLIGHTS_READY = "Highlights Ready"
 RECORDING_FAILED = "Recording Failed"
 _ARCHIVED = ("GLACIER", "DEEP_ARCHIVE")
-# The provider's clock and ours may differ.
-_CLOCK_DIFFERENCE = timedelta(minutes=5)
 # The message of a failed attempt comes again by itself, after at most 15 minutes. Later, it is lost.
 _MESSAGE_LOST = timedelta(minutes=20)
 _DOWNLOAD_ERROR = "Download error"
@@ -87,6 +88,7 @@ class Ledger(Protocol):
     def retry(self, recording: Recording, transcript_id: str, reason: str, due_at: datetime) -> bool: ...
     def note_extra_transcript(self, recording_id: str, transcript_id: str) -> None: ...
     def note_redacted_audio(self, recording: Recording, uri: str) -> bool: ...
+    def delete_again(self, recording: Recording) -> None: ...
     def end(
         self,
         recording: Recording,
@@ -176,6 +178,7 @@ class Outcome(StrEnum):
     WAITING = "waiting"
     RETRIED = "retried"
     EXTRA = "extra transcript"
+    DELETED = "deleted"
 
 
 def binding(secret: str, recording_id: str, attempt: int) -> str:
@@ -378,16 +381,27 @@ class Submitter:
         none yet, the other attempt may still adopt this one.
         """
         there = self._ledger.get(recording.recording_id)
+        if _is_deleted(there):
+            self._provider.delete(transcript_id)
+            return Outcome.DELETED, f"transcript {transcript_id} was deleted: so is the recording"
         if there and there.transcript_id and there.transcript_id != transcript_id:
             _discard_extra(self._ledger, self._provider, recording, transcript_id)
             return Outcome.EXTRA, f"transcript {transcript_id} was deleted: {there.transcript_id} is the recording's"
         return outcome, f"transcript {transcript_id} is in work, and the row went on without us"
 
     def _orphan(self, recording: Recording) -> tuple[str, str] | None:
-        since = datetime.fromisoformat(recording.created_at) - _CLOCK_DIFFERENCE
+        """A transcript of the recording that is or may be paid for; of its former ones only what has completed since.
+
+        A former one that is still in work had its time.
+        """
         try:
+            for former in sorted(recording.retried_transcripts):
+                with suppress(TranscriptNotFound):
+                    if self._provider.get(former).status == "completed":
+                        return former, "completed"
+            since = search_start(recording, self._now())
             for transcript_id, status, audio_url in self._provider.created_since(since):
-                ours = audio_url == recording.upload_url or is_marked(audio_url, recording.recording_id)
+                ours = recording.is_heard_at(audio_url) and transcript_id not in recording.retried_transcripts
                 if ours and status != "error":
                     return transcript_id, status
         except RequestRefused as refusal:  # says nothing about the recording, which may be paid for
@@ -464,11 +478,8 @@ class Deliverer:
         it told the others: they are told again. Raises TranscriptNotReady while the provider works on it.
         """
         recording = self._ledger.get(finished.recording_id)
-        if recording is None:
-            message = f"No recording has the id {finished.recording_id}: its row was deleted."
-            raise ForeignTranscript(message)
-        if finished.redacted_audio:
-            return self._redacted(recording, finished)
+        if recording is None or recording.status is Status.DELETING:
+            return self._of_a_deleted(finished)
         if recording.status not in OPEN:
             if recording.status is Status.COMPLETED and recording.transcript_id != finished.transcript_id:
                 return self._extra(recording, finished)
@@ -484,24 +495,35 @@ class Deliverer:
             return self._completed(recording, transcript)
         if transcript.status == "error":
             reason = f"AssemblyAI could not transcribe it: {transcript.error}"
-            again = transcript.error.startswith(_DOWNLOAD_ERROR) and len(recording.retried_transcripts) < MOST_RETRIES
+            again = transcript.error.startswith(_DOWNLOAD_ERROR) and recording.retries < MOST_RETRIES
             return (self._retried if again else self._failed)(recording, finished, reason)
         message = f"Transcript {finished.transcript_id} is still {transcript.status}."
         raise TranscriptNotReady(message)
 
-    def _redacted(self, recording: Recording, finished: Finished) -> tuple[Outcome, str]:
-        """Keep the redacted audio. AssemblyAI's webhook says where it is, but only we may say whose it is."""
-        if recording.status is not Status.COMPLETED or recording.transcript_id != finished.transcript_id:
-            return Outcome.DUPLICATE, f"the recording is {recording.status} with another transcript, or with none"
+    def keep_redacted_audio(self, finished: Finished) -> tuple[Outcome, str]:
+        """Store the redacted audio of a completed recording. Raises TranscriptNotReady while it is not there.
+
+        It is fetched by the transcript's id: the provider's webhook about it names no transcript.
+        """
+        recording = self._ledger.get(finished.recording_id)
+        if (
+            recording is None
+            or recording.status is not Status.COMPLETED
+            or recording.transcript_id != finished.transcript_id
+        ):
+            return Outcome.DUPLICATE, f"transcript {finished.transcript_id} is not the recording's any more"
         kind = self._provider.get(finished.transcript_id).body.get("redact_pii_audio_quality")
         audio = self._provider.redacted_audio(finished.transcript_id)
         uri = self._results.put_redacted_audio(recording, audio, "wav" if kind == "wav" else "mp3")
-        self._ledger.note_redacted_audio(recording, uri)
+        noted = self._ledger.note_redacted_audio(recording, uri)
+        if not noted and _is_deleted(self._ledger.get(recording.recording_id)):
+            self._ledger.delete_again(recording)  # with the file just written
+            return Outcome.DUPLICATE, "the recording was deleted meanwhile"
         return Outcome.COMPLETED, f"redacted audio is {uri}"
 
-    def _await_redacted_audio(self, recording: Recording, transcript: Transcript) -> None:
-        if transcript.body.get("redact_pii_audio") is True:
-            news = Finished(recording.recording_id, recording.attempt, transcript.transcript_id, redacted_audio=True)
+    def _await_redacted_audio(self, recording: Recording, facts: Mapping[str, Any]) -> None:
+        if "redact_pii_audio" in facts["options"]:
+            news = Finished(recording.recording_id, recording.attempt, facts["transcript_id"], redacted_audio=True)
             self._results_queue.send(news.body())
 
     def _check_belongs(self, recording: Recording, finished: Finished, transcript: Transcript) -> None:
@@ -512,8 +534,8 @@ class Deliverer:
             raise ForeignTranscript(message)
 
     def _failed(self, recording: Recording, finished: Finished, reason: str) -> tuple[Outcome, str]:
-        if finished.transcript_id in recording.retried_transcripts or (
-            finished.attempt < recording.attempt and finished.transcript_id != recording.transcript_id
+        if finished.transcript_id != recording.transcript_id and (
+            finished.transcript_id in recording.retried_transcripts or finished.attempt < recording.attempt
         ):
             return Outcome.DUPLICATE, f"attempt {finished.attempt} failed, attempt {recording.attempt} is at work"
         if not self._ledger.end(recording, Status.FAILED, reason, transcript_id=finished.transcript_id):
@@ -544,14 +566,32 @@ class Deliverer:
             f"transcript {finished.transcript_id} is not the recording's: {recording.transcript_id} is",
         )
 
+    def _of_a_deleted(self, finished: Finished) -> tuple[Outcome, str]:
+        """What was late is deleted too, at the provider, where it is surely the deleted recording's."""
+        try:
+            transcript = self._provider.get(finished.transcript_id)
+        except TranscriptNotFound:
+            return Outcome.DUPLICATE, "recording and transcript are deleted"
+        marked = is_marked(transcript.audio_url, finished.recording_id)
+        if transcript.bound_recording != finished.recording_id and not marked:
+            message = (
+                f"No recording has the id {finished.recording_id}: its row was deleted. "
+                f"Transcript {finished.transcript_id} is not known to be its, and is left alone."
+            )
+            raise ForeignTranscript(message)
+        self._provider.delete(finished.transcript_id)
+        return Outcome.DELETED, f"transcript {finished.transcript_id} was deleted: so is the recording"
+
     def _completed(self, recording: Recording, transcript: Transcript) -> tuple[Outcome, str]:
         facts, highlights = self._store(recording, transcript)
         if not self._ledger.complete(recording, {**facts, "confidence": transcript.confidence}, highlights):
             winner = self._ledger.get(recording.recording_id)
             if winner and winner.status is Status.COMPLETED and winner.transcript_id != transcript.transcript_id:
-                self._store(winner, self._provider.get(str(winner.transcript_id)))  # over the files just written
+                self._store_again(winner)  # over the files just written
+            elif _is_deleted(winner):
+                self._ledger.delete_again(recording)  # with the files just written
             return Outcome.DUPLICATE, "the recording had ended already"
-        self._await_redacted_audio(recording, transcript)
+        self._await_redacted_audio(recording, facts)
         self._events.put(HIGHLIGHTS_READY, {**_named(recording), **facts})
         self._line.leave(recording.recording_id)
         return Outcome.COMPLETED, f"{len(highlights)} highlights ({facts['highlights_status']})"
@@ -560,16 +600,27 @@ class Deliverer:
         """Do again what comes after the row is closed; the files too, in case another transcript's overwrote them."""
         self._line.leave(recording.recording_id)
         if recording.status is Status.COMPLETED:
-            try:
-                transcript = self._provider.get(str(recording.transcript_id))
-            except TranscriptNotFound:
-                return Outcome.DUPLICATE, "already completed, and the provider has deleted the transcript since"
-            facts, _ = self._store(recording, transcript)
-            self._await_redacted_audio(recording, transcript)
+            facts = self._store_again(recording)
+            if facts is None:
+                return Outcome.DUPLICATE, "already completed, and the transcript has been deleted since"
+            self._await_redacted_audio(recording, facts)
             self._events.put(HIGHLIGHTS_READY, {**_named(recording), **facts})
         elif recording.status is Status.FAILED:
             self._events.put(RECORDING_FAILED, _failed_detail(recording, recording.reason or ""))
         return Outcome.DUPLICATE, f"already {recording.status}; told again"
+
+    def _store_again(self, recording: Recording) -> dict[str, Any] | None:
+        """Write the files of a completed recording once more; None where that was not to be.
+
+        Somebody may have it deleted meanwhile: then the deletion must see the files.
+        """
+        facts = None
+        with suppress(TranscriptNotFound):
+            facts, _ = self._store(recording, self._provider.get(str(recording.transcript_id)))
+        if _is_deleted(self._ledger.get(recording.recording_id)):
+            self._ledger.delete_again(recording)
+            return None
+        return facts
 
     def _store(self, recording: Recording, transcript: Transcript) -> tuple[dict[str, Any], list[Highlight]]:
         """Write both files; returns what row and event say of the transcript, and the highlights."""
@@ -610,7 +661,10 @@ class Deliverer:
 
 
 class Sweeper:
-    """Heals what nobody else will: asks for transcripts without news, calls who was forgotten, gives up at last."""
+    """Heals what nobody else will: asks for transcripts without news, calls who was forgotten, gives up at last.
+
+    And ends the deletions that were asked for.
+    """
 
     def __init__(
         self,
@@ -620,6 +674,7 @@ class Sweeper:
         results_queue: Queue,
         events: Events,
         line: Line,
+        deleter: Deleter,
         now: Callable[[], datetime],
         overdue_seconds: int,
     ) -> None:
@@ -628,6 +683,7 @@ class Sweeper:
         self._results_queue = results_queue
         self._events = events
         self._line = line
+        self._deleter = deleter
         self._now = now
         self._overdue = timedelta(seconds=overdue_seconds)
 
@@ -635,11 +691,11 @@ class Sweeper:
         """Look at every due row once, then call as many waiting ones as there are places for.
 
         Stops at `until` (time.monotonic()). Returns how many rows were due, and what became of them: ended, open,
-        submitted again, waiting, given up, could not be asked about, looked at by another; how many were called;
-        how many places are taken; and whether the line is stopped (1 or 0).
+        submitted again, waiting, given up, could not be asked about, deleted, could not be deleted yet, looked at by
+        another; how many were called; how many places are taken; and whether the line is stopped (1 or 0).
         """
-        names = ("due", "ended", "open", "resubmitted", "waiting", "given_up", "unanswered", "taken")
-        counts = dict.fromkeys(names, 0)
+        looked_at = ("ended", "open", "resubmitted", "waiting", "given_up", "unanswered", "taken")
+        counts = dict.fromkeys(("due", *looked_at, "deleted", "undeleted"), 0)
         flight = self._line.tidy()
         for recording in self._ledger.due(self._now()):
             if time.monotonic() >= until:
@@ -650,15 +706,17 @@ class Sweeper:
         return {**counts, "called": called, "in_flight": len(flight.holders), "stopped": int(bool(flight.stopped))}
 
     def _look(self, recording: Recording) -> str:
-        if waits(recording) and recording.attempt < MOST_ATTEMPTS:
+        if recording.status is Status.DELETING:
+            return self._deleter.delete(recording.recording_id)
+        if waits(recording) and recording.tries < MOST_ATTEMPTS:
             return "waiting"
         row = self._ledger.look_again_at(recording, self._now() + self._overdue)
         if row is None:
             return "taken"
         if row.transcript_id is None:
-            if row.attempt >= MOST_ATTEMPTS:
+            if row.tries >= MOST_ATTEMPTS:
                 last = row.reason or "submit died without a reason, see its log."
-                return self._give_up(row, f"It was submitted {row.attempt} times in vain. The last time: {last}")
+                return self._give_up(row, f"It was submitted {row.tries} times in vain. The last time: {last}")
             self._line.send(row)  # its message is lost, or it waits for longer than any message does
             return "resubmitted"
         return self._ask(row, row.transcript_id)
@@ -727,6 +785,11 @@ def _discard_extra(ledger: Ledger, provider: Provider, recording: Recording, tra
     """Name it on the row, then delete it: who dies in between has counted it, and counts it only once."""
     ledger.note_extra_transcript(recording.recording_id, transcript_id)
     provider.delete(transcript_id)
+
+
+def _is_deleted(recording: Recording | None) -> bool:
+    """Whether it is gone, or about to be."""
+    return recording is None or recording.status is Status.DELETING
 
 
 def has_ended(provider: Provider, finished: Finished) -> bool:
