@@ -61,6 +61,11 @@ export function statusWords(status) {
 
 export const statuses = Object.keys(STATUSES);
 
+/** Why it failed, was ignored or waits. A reason may begin with the whole s3://bucket/key; here its row says that. */
+export function reasonOf({ reason = "", bucket, key }) {
+  return reason.replaceAll(`s3://${bucket}/${key}`, () => short(fileName(key), 40));
+}
+
 /** Why a completed recording has no highlights; "" where it has some. */
 export function highlightsWords(status) {
   return {

@@ -69,7 +69,7 @@ export class Player {
   }
 
   get playing() {
-    return !this.media.paused;
+    return !this.media.paused && !this.media.error;
   }
 
   /** `length`: what is known of it before the media has told, in ms. */
@@ -105,7 +105,11 @@ export class Player {
 
   toggle() {
     if (this.playing) this.media.pause();
-    else this.play();
+    else if (!this.media.error) this.play();
+    else {
+      this.#wasPlaying = true;
+      this.#again();
+    }
   }
 
   end() {

@@ -124,7 +124,7 @@ export function linkButton(position) {
 export function keysDialog() {
   return element("dialog", { "aria-labelledby": "keys-heading" },
     element("h2", { id: "keys-heading" }, "Keys"),
-    element("dl", { class: "keys" }, KEYS.map(([keys, what]) => [
+    element("dl", { class: "keys" }, KEYS.flatMap(([keys, what]) => [
       element("dt", {}, keys.split(/(, | \+ )/).map((part, at) => (at % 2 ? part : element("kbd", {}, part)))),
       element("dd", {}, what)])),
     element("form", { method: "dialog", class: "actions" }, element("button", { autofocus: true }, "Close")));

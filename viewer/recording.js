@@ -88,6 +88,7 @@ class RecordingPage {
   #transcript;
   #list;
   #state;
+  #heading;
   #notice;
   #actions;
   #facts;
@@ -117,11 +118,12 @@ class RecordingPage {
     this.#facts = element("dl", { class: "facts" });
     this.#notice = element("p", { class: "trouble", role: "alert", hidden: true });
     this.#state = element("div", { class: "state", role: "status", hidden: true });
+    this.#heading = element("h1", { tabindex: -1 }, element("bdi", {}, fileName(key)));
     this.#columns = element("div", { class: "reading" }, this.#list.place, this.#transcript.place);
     this.#place.append(element("article", { class: "recording" },
       element("header", {},
         element("div", { class: "heading" },
-          element("div", {}, element("h1", {}, element("bdi", {}, fileName(key))), this.#summary), this.#actions),
+          element("div", {}, this.#heading, this.#summary), this.#actions),
         element("details", { class: "about" }, element("summary", {}, "Facts"), this.#facts)),
       this.#notice, this.#state, this.#columns, this.#player.place, this.#keys));
   }
@@ -182,7 +184,10 @@ class RecordingPage {
     const { status, reason } = this.#recording;
     this.#state.hidden = status === "completed";
     this.#state.dataset.status = status;
-    const retried = () => this.#poll(0);
+    const retried = () => {
+      this.#heading.focus(); // the button will be gone
+      this.#poll(0);
+    };
     const retry = () => retryButton(this.#id, retried, (text) => this.#say(text));
     const said = reason && element("p", { class: "reason" }, element("bdi", {}, reason));
     if (status === "failed") {

@@ -3,9 +3,9 @@ import { CHANGED, isOpen } from "./actions.js";
 import { ApiError, get } from "./api.js";
 import { rewrite } from "./app.js";
 import { announce, element } from "./dom.js";
-import { counted, fileName, firstDay, highlightsWords, short, statuses, statusWords, visible } from "./format.js";
+import { counted, fileName, firstDay, highlightsWords, reasonOf, short, statuses, statusWords, visible } from "./format.js";
 import { Row } from "./row.js";
-import { arrived, awaited, onUploaded, uploadButton } from "./uploads.js";
+import { arrived, awaited, isAwaited, onUploaded, uploadButton } from "./uploads.js";
 
 const PAGE = 50;
 const PAGES_AT_ONCE = 10; // so many pages without anything new are passed over
@@ -340,6 +340,7 @@ class List {
       if (!row) {
         this.rows.set(id, new Row(recording));
         if (tell) this.stirred = Date.now();
+        if (tell && isAwaited(recording.key) && !isOpen(recording)) announce(ending(recording)); // it was quick
       } else {
         if (row.recording.status !== status) this.stirred = Date.now();
         if (tell && isOpen(row.recording) && !isOpen(recording)) announce(ending(recording));
@@ -453,9 +454,10 @@ async function current({ recording_id }, signal) {
   }
 }
 
-function ending({ key, status, reason, highlights_status, highlight_count }) {
+function ending(recording) {
+  const { key, status, highlights_status, highlight_count } = recording;
   const name = short(fileName(key));
-  if (status !== "completed") return `${name}: ${statusWords(status).label}. ${reason ?? ""}`;
+  if (status !== "completed") return `${name}: ${statusWords(status).label}. ${reasonOf(recording)}`;
   return `${name} is completed: ${highlightsWords(highlights_status) || counted(highlight_count ?? 0, "highlight")}.`;
 }
 

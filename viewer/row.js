@@ -1,6 +1,6 @@
 import { askToDelete, askToRetry, mayDelete, mayRetry } from "./actions.js";
 import { element } from "./dom.js";
-import { clock, counted, fileName, folder, highlightsWords, short, statusWords, visible, when } from "./format.js";
+import { clock, counted, fileName, folder, highlightsWords, reasonOf, short, statusWords, visible, when } from "./format.js";
 
 /** A recording as a row of the list. A part that did not change stays the same element, and keeps the focus. */
 export class Row {
@@ -60,9 +60,9 @@ function lengthOf({ audio_duration }) {
   return [clock(audio_duration * 1000)];
 }
 
-function statusOf({ status, reason }) {
-  const { label, kind, meaning } = statusWords(status);
-  const why = reason || meaning;
+function statusOf(recording) {
+  const { label, kind, meaning } = statusWords(recording.status);
+  const why = reasonOf(recording) || meaning;
   return [
     element("span", { class: `status ${kind}${kind === "wait" ? " busy" : ""}` }, label),
     why && element("p", { class: "why" }, element("bdi", {}, why)),

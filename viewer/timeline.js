@@ -235,21 +235,19 @@ export class Timeline {
   }
 
   #drawPins(pen, ink, width, floor) {
-    const highlights = this.#moments.highlights;
-    const most = Math.max(...highlights.map((highlight) => highlight.rank ?? 0), 0) || 1;
-    // Behind: all phrases, the higher the rank the higher the pin.
-    const heights = new Float32Array(Math.ceil(width) + 1);
-    for (const highlight of highlights) {
-      if (highlight === this.#chosen) continue;
-      const share = 0.35 + 0.65 * ((highlight.rank ?? 0) / most);
-      for (const { start } of this.#moments.of(highlight)) {
-        const x = Math.floor(this.#x(start));
-        heights[x] = Math.max(heights[x], share);
+    const others = this.#moments.highlights.filter((highlight) => highlight !== this.#chosen);
+    const most = Math.max(...others.map((highlight) => highlight.rank ?? 0), 0) || 1;
+    const count = others.reduce((sum, highlight) => sum + this.#moments.of(highlight).length, 0);
+    pen.fillStyle = ink(this.#chosen ? "--pin-others" : "--pin-all");
+    if (count > width / 3) {
+      this.#drawBars(pen, others.flatMap((highlight) => this.#moments.of(highlight)), width, floor);
+    } else {
+      // The higher the rank, the higher the pin.
+      for (const highlight of others) {
+        const tall = (0.35 + 0.65 * ((highlight.rank ?? 0) / most)) * (floor - 10);
+        for (const { start } of this.#moments.of(highlight)) pen.fillRect(this.#x(start) - 1, floor - tall, 2, tall);
       }
     }
-    pen.fillStyle = ink(this.#chosen ? "--pin-others" : "--pin-all");
-    const room = floor - 10;
-    heights.forEach((share, x) => share && pen.fillRect(x - 0.5, floor - share * room, 2, share * room));
     if (this.#chosen) this.#drawChosen(pen, ink, width, floor);
     if (this.#moment) {
       const x = this.#x(this.#moment.start);
@@ -264,7 +262,7 @@ export class Timeline {
     }
   }
 
-  /** A pin with a head for each moment, or, where they would hide one another, bars as high as they are many. */
+  /** A pin with a head for each moment; where they would hide one another, bars as high as they are many. */
   #drawChosen(pen, ink, width, floor) {
     const moments = this.#moments.of(this.#chosen);
     pen.fillStyle = ink("--pin");
@@ -278,12 +276,16 @@ export class Timeline {
       }
       return;
     }
+    this.#drawBars(pen, moments, width, floor);
+  }
+
+  #drawBars(pen, moments, width, floor) {
     const bar = 3;
     const counts = new Uint32Array(Math.ceil(width / bar) + 1);
     for (const { start } of moments) counts[Math.floor(this.#x(start) / bar)] += 1;
     const most = counts.reduce((high, count) => Math.max(high, count), 1);
     counts.forEach((count, at) => {
-      const tall = (0.25 + 0.75 * (count / most)) * (floor - 4);
+      const tall = (0.15 + 0.85 * (count / most)) * (floor - 6);
       if (count) pen.fillRect(at * bar, floor - tall, bar - 1, tall);
     });
   }

@@ -4,6 +4,11 @@
  * A paragraph is one text node, so that selecting, copying and the browser's own search work, and three hours are 700
  * paragraphs, not 30,000 elements. Words are marked with the CSS Custom Highlight API, and only in paragraphs near the
  * window: a browser goes through all ranges when one of them changes. Without that API the text is there, unmarked.
+ *
+ * Measured in headless Chromium 156 on two busy cores, 30,000 words (3 hours) and 90,000 words (9 hours): from the
+ * transcript's bytes to its painted text, parsing included, 0.3 and 0.5 s; a search 20 to 200 ms; a frame while
+ * playing 17 ms in the median. Putting the paragraphs in alone: 25 and 130 ms; without `content-visibility` 150 and 230;
+ * with an element for each word 1.3 and 1.7 s. With 5,000 ranges and no `content-visibility` a frame took 74 ms.
  */
 import { announce, element } from "./dom.js";
 import { clock } from "./format.js";
@@ -294,8 +299,16 @@ export class Transcript {
       event.target.tabIndex = 0;
     });
     const passive = { signal, passive: true };
-    addEventListener("wheel", (event) => !event.ctrlKey && this.#stopFollowing(), passive);
-    addEventListener("touchmove", (event) => event.target.closest?.(".dock") || this.#stopFollowing(), passive);
+    const elsewhere = (event) => {
+      const list = event.target.closest?.(".phrase-panel");
+      return event.target.closest?.(".dock, dialog") || (list && list.scrollHeight > list.clientHeight);
+    };
+    addEventListener("wheel", (event) => event.ctrlKey || elsewhere(event) || this.#stopFollowing(), passive);
+    addEventListener("touchmove", (event) => elsewhere(event) || this.#stopFollowing(), passive);
+    document.addEventListener("selectionchange", () => {
+      const selection = getSelection();
+      if (!selection.isCollapsed && this.body.contains(selection.anchorNode)) this.#stopFollowing();
+    }, { signal });
     addEventListener("pointerdown", (event) => {
       if (event.clientX >= document.documentElement.clientWidth) this.#stopFollowing(); // the scroll bar
     }, { signal });
@@ -342,7 +355,6 @@ export class Transcript {
 
   /** Scrolls where the range is not in the free part of the window; to its upper third. */
   #keepInSight(range, { always = false, again = 2 } = {}) {
-    if (!getSelection().isCollapsed && this.body.contains(getSelection().anchorNode)) return; // somebody is selecting
     const box = range.getBoundingClientRect();
     const top = this.bar.getBoundingClientRect().height + 16;
     const bottom = (document.querySelector(".dock")?.getBoundingClientRect().top ?? innerHeight) - 48;

@@ -173,6 +173,11 @@ export function awaited() {
   return uploads.some((one) => one.state === "uploaded" && one.until > Date.now());
 }
 
+/** Whether this is the key of such an upload. */
+export function isAwaited(key) {
+  return uploads.some((one) => one.state === "uploaded" && one.key === key);
+}
+
 /** These recordings are in the list: their uploads need not be. */
 export function arrived(keys) {
   removeAll((one) => one.state === "uploaded" && keys.has(one.key));

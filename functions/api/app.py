@@ -188,11 +188,15 @@ def _number(value: Any) -> int | float:
 
 
 def signed_in(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
-    """Let nobody at the data whom API Gateway has not verified: a route opened by mistake gives none."""
+    """Let nobody at the data without an access token that API Gateway has verified.
+
+    It lets no other through, where the route says so: a route opened by mistake gives no data all the same.
+    """
     if app.current_event.path.startswith("/api"):
-        authorizer = app.current_event.raw_event.get("requestContext", {}).get("authorizer") or {}
-        if not (authorizer.get("jwt") or {}).get("claims"):
-            message = "Sign in first: the request carries no token of the user pool."
+        authorizer = app.current_event.raw_event["requestContext"].get("authorizer") or {}
+        claims = (authorizer.get("jwt") or {}).get("claims") or {}
+        if claims.get("token_use") != "access":
+            message = "Sign in first: the request carries no access token of the user pool."
             raise NotSignedIn(message)
     return next_middleware(app)
 

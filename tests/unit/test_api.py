@@ -229,7 +229,8 @@ def test_pages_go_on_to_the_end(api: Api, archive: Archive) -> None:
         ("/api/phrases/recordings", {"phrase": "modem"}, "sayings"),
         ("/api/phrases/recordings", {"prefix": "mod"}, "sayings"),
     ):
-        found, cursor = [], {}
+        found: list[str] = []
+        cursor: dict[str, str] = {}
         while True:
             page = api("GET", path, limit="2", **asked, **cursor).body
             found += [one["recording_id"] for one in page[of]]
@@ -324,6 +325,9 @@ CLAIMLESS: list[Callable[[dict[str, Any]], object]] = [
     lambda request: request["requestContext"]["authorizer"].update(jwt=None),
     lambda request: request["requestContext"]["authorizer"]["jwt"].pop("claims"),
     lambda request: request["requestContext"]["authorizer"]["jwt"].update(claims={}),
+    lambda request: request["requestContext"]["authorizer"]["jwt"]["claims"].pop("token_use"),
+    lambda request: request["requestContext"]["authorizer"]["jwt"]["claims"].update(token_use="id"),
+    lambda request: request["requestContext"]["authorizer"]["jwt"]["claims"].update(token_use="refresh"),
 ]
 
 

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import random
+import secrets
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -331,6 +332,7 @@ class Ledger:
                 "attempts_before": recording.attempt,
                 "retries_before": len(former),
                 "retried_transcripts": set(former) or None,
+                "asked_by": secrets.token_hex(8),  # tells this write from another's in the same second
             },
             remove=("transcript_id", "submitted_at", "completed_at"),
             only_while=(Status.FAILED, Status.IGNORED),
