@@ -165,7 +165,7 @@ def test_redacted_audio_larger_than_a_part_is_stored_whole(bucket: str) -> None:
     assert stored["Body"].read() == b"".join(parts)
 
 
-def test_redacted_audio_that_breaks_off_leaves_nothing(bucket: str) -> None:
+def test_86_redacted_audio_that_breaks_off_leaves_nothing(bucket: str) -> None:
     row = Recording("r1", bucket, KEY, Status.COMPLETED, 1, "2026-11-22", "2026-11-22T00:00:00.000Z")
 
     def broken() -> Iterator[bytes]:

@@ -199,7 +199,9 @@ PASSAGES = [{"start": 0, "end": 900, "headline": "A refund", "text": "Ada asks f
         ({"summarization": True, "summary": None}, "missing", None),
     ],
 )
-def test_a_summary_is_stored_or_it_says_why_there_is_none(body: dict[str, Any], status: str, text: str | None) -> None:
+def test_87_a_summary_is_stored_or_it_says_why_there_is_none(
+    body: dict[str, Any], status: str, text: str | None
+) -> None:
     world = World()
     finished = completed(world, **body)
     world.deliver(finished)
@@ -226,7 +228,7 @@ def test_a_long_summary_is_cut_on_the_row_and_whole_in_the_file() -> None:
     assert files(world)[0]["summary"] == whole.strip()
 
 
-def test_of_a_redacted_recording_nothing_that_repeats_the_speech_is_stored_or_told() -> None:
+def test_85_of_a_redacted_recording_nothing_that_repeats_the_speech_is_stored_or_told() -> None:
     world = World()
     secret = "Ada Lovelace"
     phrase = {"count": 1, "rank": 0.2, "text": secret, "timestamps": [{"start": 0, "end": 9}]}
@@ -261,7 +263,7 @@ def test_of_a_redacted_recording_nothing_that_repeats_the_speech_is_stored_or_to
     assert files(world)[1]["sentiment_analysis_results"] == [{"sentiment": "NEUTRAL", "start": 0, "end": 9}]
 
 
-def test_redacted_audio_is_kept_when_it_is_there_however_late_and_often_it_is_asked_for() -> None:
+def test_86_redacted_audio_is_kept_when_it_is_there_however_late_and_often_it_is_asked_for() -> None:
     world = World()
     finished = completed(world, redact_pii=True, redact_pii_audio=True, redact_pii_audio_quality="wav")
     world.deliver(finished)
@@ -280,7 +282,7 @@ def test_redacted_audio_is_kept_when_it_is_there_however_late_and_often_it_is_as
     assert world.row(finished)["status"] is Status.COMPLETED
 
 
-def test_redacted_audio_of_another_transcript_or_of_an_open_recording_is_not_kept() -> None:
+def test_86_redacted_audio_of_another_transcript_or_of_an_open_recording_is_not_kept() -> None:
     world = World()
     finished = completed(world)
     world.provider.redacted |= {"t1": [b"x"], "t9": [b"y"]}

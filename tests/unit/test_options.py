@@ -102,14 +102,14 @@ def test_what_is_no_option_is_other_metadata() -> None:
         ("aai-redact_static_entities", '{"La/bel": ["x"]}', "at most 100 labels"),
     ],
 )
-def test_what_cannot_be_asked_for_is_refused_with_a_reason(name: str, text: str, said: str) -> None:
+def test_83_what_cannot_be_asked_for_is_refused_with_a_reason(name: str, text: str, said: str) -> None:
     with pytest.raises(OptionRefused) as refusal:
         own({name: text})
     assert said in str(refusal.value)
     assert len(str(refusal.value)) < 500
 
 
-def test_a_hostile_value_stays_on_one_short_line() -> None:
+def test_60_83_a_hostile_value_stays_on_one_short_line() -> None:
     with pytest.raises(OptionRefused) as refusal:
         own({"aai-language_code": "\x1b[2Jen\r\nReason: fine\u202e" + "x" * 2000})
     assert str(refusal.value).isprintable()
@@ -143,7 +143,7 @@ def test_a_hostile_value_stays_on_one_short_line() -> None:
         ({"audio_end_at": 0}, "must come before"),
     ],
 )
-def test_contradictions_are_refused_for_a_stack_and_for_a_recording(options: dict[str, Any], said: str) -> None:
+def test_83_contradictions_are_refused_for_a_stack_and_for_a_recording(options: dict[str, Any], said: str) -> None:
     with pytest.raises(OptionRefused, match=said):
         of_stack(options)
     with pytest.raises(OptionRefused, match=said):
@@ -249,7 +249,7 @@ def test_what_a_recording_rules_out_of_the_stack_s_options_goes(
         {"aai-format_text": "false"},
     ],
 )
-def test_no_recording_can_undo_the_stack_s_redaction(metadata: dict[str, str]) -> None:
+def test_85_no_recording_can_undo_the_stack_s_redaction(metadata: dict[str, str]) -> None:
     stack = of_stack({"redact_pii": True, "redact_pii_policies": ["person_name", "phone_number"]})
     assert own({}, stack) == stack
     with pytest.raises(OptionRefused):

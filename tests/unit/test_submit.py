@@ -172,7 +172,7 @@ def test_the_call_is_named_on_the_row() -> None:
 
 
 @pytest.mark.parametrize("where", ["metadata", "tags"])
-def test_75_an_option_that_cannot_be_used_fails_with_a_reason_and_one_event_and_nothing_is_paid(where: str) -> None:
+def test_83_an_option_that_cannot_be_used_fails_with_a_reason_and_one_event_and_nothing_is_paid(where: str) -> None:
     world = World()
     wrong = {"aai-speakers_expected": "two"}
     upload = world.media.put(metadata=wrong) if where == "metadata" else world.media.put(tags=wrong)
@@ -186,7 +186,7 @@ def test_75_an_option_that_cannot_be_used_fails_with_a_reason_and_one_event_and_
     assert (world.provider.asked, world.provider.uploads) == ([], [])
 
 
-def test_76_unusable_options_of_the_stack_stop_the_line_until_they_are_mended() -> None:
+def test_84_unusable_options_of_the_stack_stop_the_line_until_they_are_mended() -> None:
     world = World(options='{"speakers_expected": 2}')
     uploads = [world.media.put(f"calls/{number}.wav") for number in range(3)]
     assert {world.submit(upload)[0] for upload in uploads} == {Outcome.WAITING}

@@ -573,7 +573,9 @@ def ours(path: Path) -> set[str]:
         ("observability", {"models"}),
         ("batch", {"errors"}),
         ("line", {"models"}),
-        ("workflow", {"models", "errors", "config", "line", "media_type"}),
+        ("options", {"errors"}),
+        ("insights", {"models"}),
+        ("workflow", {"models", "errors", "config", "line", "media_type", "options", "insights", "deletion"}),
         ("webhook", {"models", "errors", "workflow"}),
         ("parameters", {"models", "errors"}),
         ("captions", set()),
@@ -590,6 +592,7 @@ def test_imports_run_one_way(module: str, allowed: set[str]) -> None:
 
 def test_every_module_has_its_place_in_the_order() -> None:
     known = "errors config media_type models observability batch line workflow webhook assemblyai storage __init__"
+    known += " options insights"
     known += " parameters captions export reading catalogue"
     assert {path.stem for path in PACKAGE.glob("*.py")} == set(known.split(" "))
 
