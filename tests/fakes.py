@@ -9,7 +9,7 @@ import itertools
 import json
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -464,6 +464,10 @@ class FakeMedia:
         """Store the object that an event tells of."""
         stored = StoredObject(upload.version_id, upload.etag, upload.size_bytes, "STANDARD", {})
         self._objects.setdefault(upload.key, []).append(_Object(stored, WAV, DEPLOYED))
+
+    def tag(self, upload: Upload, tags: Mapping[str, str]) -> None:
+        found = self._find(upload)
+        found.stored = replace(found.stored, tags=tags)
 
     def delete(self, upload: Upload) -> None:
         self._objects[upload.key] = []

@@ -230,33 +230,33 @@ def test_a_long_summary_is_cut_on_the_row_and_whole_in_the_file() -> None:
 
 def test_85_of_a_redacted_recording_nothing_that_repeats_the_speech_is_stored_or_told() -> None:
     world = World()
-    secret = "Ada Lovelace"
-    phrase = {"count": 1, "rank": 0.2, "text": secret, "timestamps": [{"start": 0, "end": 9}]}
+    hidden = "Ada Lovelace"
+    phrase = {"count": 1, "rank": 0.2, "text": hidden, "timestamps": [{"start": 0, "end": 9}]}
     finished = completed(
         world,
         **{
             **ENRICHED,
             "redact_pii": True,
-            "redact_static_entities": {"WHO": [secret]},
-            "keyterms_prompt": [secret],
-            "prompt": f"A call by {secret}",
+            "redact_static_entities": {"WHO": [hidden]},
+            "keyterms_prompt": [hidden],
+            "prompt": f"A call by {hidden}",
             "text": "[PERSON_NAME] wants a refund: a new claim.",
-            "unredacted_text": f"{secret} wants a refund.",
-            "unredacted_words": [{"text": secret}],
-            "entities": [{"entity_type": "person_name", "text": secret}],
-            "chapters": [{"headline": secret}],
-            "sentiment_analysis_results": [{"text": secret, "sentiment": "NEUTRAL", "start": 0, "end": 9}],
-            "iab_categories_result": {"results": [{"text": secret, "timestamp": {}}], "summary": {"Modems": 1}},
-            "content_safety_labels": {"results": [{"text": secret}], "summary": {}},
+            "unredacted_text": f"{hidden} wants a refund.",
+            "unredacted_words": [{"text": hidden}],
+            "entities": [{"entity_type": "person_name", "text": hidden}],
+            "chapters": [{"headline": hidden}],
+            "sentiment_analysis_results": [{"text": hidden, "sentiment": "NEUTRAL", "start": 0, "end": 9}],
+            "iab_categories_result": {"results": [{"text": hidden, "timestamp": {}}], "summary": {"Modems": 1}},
+            "content_safety_labels": {"results": [{"text": hidden}], "summary": {}},
             "auto_highlights_result": {"status": "success", "results": [phrase, REFUND, CLAIM]},
             "summarization": True,
-            "summary": f"{secret} calls.",
-            **understanding(status="success", summary=[{"text": secret}]),
+            "summary": f"{hidden} calls.",
+            **understanding(status="success", summary=[{"text": hidden}]),
         },
     )
     world.deliver(finished)
     row = world.row(finished)
-    assert secret not in repr((row, world.results.files, world.events.told, world.ledger.items))
+    assert hidden not in repr((row, world.results.files, world.events.told, world.ledger.items))
     assert row["top_highlights"] == ["Refund", "new claim"]
     assert row["insights"]["redact_pii"] is True
     assert row["insights"]["entities"] == {"person_name": 1}

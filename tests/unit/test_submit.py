@@ -186,6 +186,26 @@ def test_83_an_option_that_cannot_be_used_fails_with_a_reason_and_one_event_and_
     assert (world.provider.asked, world.provider.uploads) == ([], [])
 
 
+def test_83_a_retry_reads_the_mended_tags() -> None:
+    world = World()
+    upload = world.media.put(metadata={"aai-speaker_label": "true"}, tags={"aai-speech_threshold": "high"})
+    world.submit(upload)
+    assert world.row(upload)["status"] is Status.FAILED
+    world.media.tag(upload, {"aai-speech_threshold": "0.2"})
+    world.orders.retry(upload.recording_id)
+    [again] = world.called()
+    assert world.submit(again)[0] is Outcome.FAILED
+    assert "did you mean aai-speaker_labels?" in world.row(upload)["reason"]  # metadata cannot be mended
+
+    upload = world.media.put("calls/tagged.wav", tags={"aai-speech_threshold": "high"})
+    world.submit(upload)
+    world.media.tag(upload, {"aai-speech_threshold": "0.2"})
+    world.orders.retry(upload.recording_id)
+    [again] = world.called()
+    assert world.submit(again)[0] is Outcome.SUBMITTED
+    assert world.provider.asked[0]["speech_threshold"] == 0.2
+
+
 def test_84_unusable_options_of_the_stack_stop_the_line_until_they_are_mended() -> None:
     world = World(options='{"speakers_expected": 2}')
     uploads = [world.media.put(f"calls/{number}.wav") for number in range(3)]
