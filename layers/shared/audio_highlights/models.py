@@ -230,8 +230,9 @@ class Finished:
                 "recording_id": str(recording_id),
                 "attempt": int(attempt),
                 "transcript_id": str(transcript_id),
+                **others,
             }:
-                return cls(recording_id, attempt, transcript_id, body.get("redacted_audio") is True)  # type: ignore[attr-defined]
+                return cls(recording_id, attempt, transcript_id, others.get("redacted_audio") is True)
         message = "This message is not about a finished transcript: recording_id, attempt or transcript_id is missing."
         raise MalformedMessage(message)
 
