@@ -284,7 +284,7 @@ class List {
       const { recordings, next } = await get("/api/recordings", this.query, signal);
       const listed = new Set(recordings.map((one) => one.recording_id));
       const meets = recordings.some((one) => this.rows.has(one.recording_id));
-      if (this.rows.size && !meets && next) this.next = next; // more arrived than a page holds: the gap is loaded like older ones
+      if (recordings.length && !meets && next) this.next = next; // more arrived than a page holds: the gap is loaded like older ones
       const unlisted = this.unlisted(listed, next ? recordings.at(-1)?.created_at : "");
       const asked = await Promise.all(unlisted.map((row) => current(row.recording, signal)));
       if (signal.aborted) return;

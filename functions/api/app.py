@@ -6,7 +6,6 @@ HIGHLIGHTS_TABLE, MEDIA_BUCKET, RECORDINGS_TABLE, RESULTS_BUCKET, SIGN_IN_URL, S
 """
 
 import json
-import secrets
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -33,7 +32,7 @@ from audio_highlights.observability import function_logger
 from audio_highlights.orders import Orders
 from audio_highlights.reading import Reader
 from audio_highlights.storage import Ledger, Queue, SweepFunction, Uploads, origin_of
-from audio_highlights.uploads import UploadRequest
+from audio_highlights.uploads import UploadRequest, chance
 
 HERE = Path(__file__).parent
 _STATUS_CODES: Mapping[type[ApiRefused], int] = {
@@ -130,7 +129,7 @@ def create_upload() -> Response[str]:
     """Permission to upload one recording."""
     wanted = UploadRequest.from_body(body())
     most_bytes = wanted.check_size(audio_transfer)
-    key = wanted.key(utc_now(), secrets.token_hex(4))
+    key = wanted.key(utc_now(), chance())
     url, fields = uploads.permit(key, most_bytes=most_bytes, content_type=wanted.content_type)
     logger.info("upload permitted", key=key, user=user())
     return answered({"url": url, "fields": fields, "key": key}, 201)

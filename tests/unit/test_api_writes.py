@@ -36,7 +36,7 @@ class Api:
             "requestContext": {
                 "http": {"method": method, "path": path, "sourceIp": "127.0.0.1"},
                 "stage": "$default",
-                "authorizer": {"jwt": {"claims": {"sub": USER}, "scopes": ["openid"]}},
+                "authorizer": {"jwt": {"claims": {"sub": USER, "token_use": "access"}, "scopes": ["openid"]}},
             },
             "body": base64.b64encode(text.encode()).decode() if encoded and text else text,
             "isBase64Encoded": encoded,

@@ -165,11 +165,11 @@ class Reader:
         """Which recordings say a phrase, or one that begins so, newest first: a page of them, with every moment."""
         parameters = given(asked, "phrase", "prefix", "from", "to", "limit", "cursor")
         limit = number("limit", parameters.get("limit"), usual=25, most=50)
-        match parameters:
-            case {"phrase": str(text)} if "prefix" not in parameters:
-                return self._saying(words("phrase", text), limit, parameters)
-            case {"prefix": str(text)} if "phrase" not in parameters:
-                return self._saying_what_begins(words("prefix", text), limit, parameters)
+        phrase, prefix = parameters.get("phrase"), parameters.get("prefix")
+        if phrase and not prefix:
+            return self._saying(words("phrase", phrase), limit, parameters)
+        if prefix and not phrase:
+            return self._saying_what_begins(words("prefix", prefix), limit, parameters)
         message = "Give either `phrase`, the whole of it, or `prefix`, how it begins."
         raise RequestUnreadable(message)
 

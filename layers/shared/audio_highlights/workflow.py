@@ -43,8 +43,6 @@ from audio_highlights.insights import (
 from audio_highlights.line import Line, waits
 from audio_highlights.media_type import not_media
 from audio_highlights.models import (
-    MAX_AUDIO_BYTES,
-    MAX_UPLOAD_BYTES,
     OPEN,
     TOP_HIGHLIGHTS,
     Claim,
@@ -60,6 +58,7 @@ from audio_highlights.models import (
     without_url_queries,
 )
 from audio_highlights.options import Options, has_key_phrases, other_metadata, recording_options, stack_options
+from audio_highlights.uploads import most_bytes
 
 WEBHOOK_HEADER = "x-audio-highlights-binding"
 HIGHLIGHTS_READY = "Highlights Ready"
@@ -327,8 +326,7 @@ class Submitter:
             what = "a folder marker" if upload.key.endswith("/") else "empty (0 bytes)"
             message = f"{upload.name} is {what}: there is nothing to transcribe."
             raise RecordingUnusable(message)
-        by_url = self._settings.audio_transfer is AudioTransfer.PRESIGNED_URL
-        limit = MAX_AUDIO_BYTES if by_url else MAX_UPLOAD_BYTES
+        limit = most_bytes(self._settings.audio_transfer)
         if stored.size_bytes > limit:
             message = (
                 f"{upload.name} has {stored.size_bytes / 1e9:.1f} GB; AssemblyAI takes at most {limit / 1e9:.1f} GB "

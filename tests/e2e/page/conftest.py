@@ -46,7 +46,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def user(stack: Stack) -> User:
     """A user of the stack's user pool, made for this run."""
-    made = User(f"{secrets.token_hex(6)}@example.com", f"Aa1-{secrets.token_hex(8)}")
+    made = User(f"ann-{secrets.token_hex(3)}@example.com", f"Aa1-{secrets.token_hex(8)}")
     pool, whom = boto3.client("cognito-idp"), {"UserPoolId": stack.outputs["UserPoolId"], "Username": made.name}
     email = [{"Name": "email", "Value": made.name}, {"Name": "email_verified", "Value": "true"}]
     pool.admin_create_user(**whom, MessageAction="SUPPRESS", UserAttributes=email)
@@ -159,7 +159,7 @@ def highlights(stack: Stack, call: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def until(page: Page, expression: str, arg: Any = None) -> None:
-    """Wait until a JavaScript function is true in the page; asked from outside, as the page lets nothing be evaluated."""
+    """Wait until a JavaScript function is true of the page; asked from outside, as the page evaluates no text."""
     wait_for(lambda: page.evaluate(expression, arg) or None, f"{expression} on {page.url}")
 
 
