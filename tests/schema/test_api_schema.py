@@ -160,6 +160,14 @@ def test_a_transcript_with_other_parameters(
     check(200, "get", TRANSCRIPT, f"{TRANSCRIPTS}/{created['id']}")
 
 
+def test_a_summary(check: Check, specification: Specification, engine: Engine, upload: str) -> None:
+    asked = {"speech_understanding": {"request": {"summarization": {"summary_type": "bullets"}}}}
+    created = check(200, "post", TRANSCRIPTS, json={**asked, "audio_url": upload}).json()
+    response = engine.ended(created["id"])["speech_understanding"]["response"]
+    assert response["summarization"]["summary"]
+    assert specification.complaints_of("SummarizationResponse", response) == []
+
+
 def test_no_parameter_is_taken_in_a_wrong_type(check: Check, specification: Specification, upload: str) -> None:
     for name, schema in specification.request_properties().items():
         wrong = "x" if schema.get("type") == "object" else {"x": 1}
