@@ -14,7 +14,7 @@ EXCEPTIONS = {
     r"|speech_understanding|translated_texts) is null": "null in the document's own example of a new transcript",
     r"\$ \+ (boost_param|custom_topics_results|dual_channel|is_deleted|language_detection_results"
     r"|redact_static_entities|speaker_options|word_boost)": "in the document's own example of a new transcript",
-    r"\$\.speech_understanding\.response": "exactly one schema must fit, and those of three tasks fit any object; a test has "
+    r"\$\.speech_understanding\.response": "one schema must fit, and three of them fit any object; a test has "
     "the one of summaries",
     r"\$ \+ metadata": "the SDKs read the warnings in it",
     r"\$ \+ speech_model_used": "the SDKs read it in sentences and paragraphs",
