@@ -1,8 +1,9 @@
 """results: a transcript that has ended becomes rows, files and an event.
 
-Trigger: ResultsQueue, {"recording_id", "attempt", "transcript_id"}; one failing record does not touch its neighbours.
-Environment: API_KEY_SECRET_ARN, ASSEMBLYAI_BASE_URL, DEAD_LETTER_QUEUE_URL, FLOW_TABLE, HIGHLIGHTS_TABLE,
-MAX_IN_FLIGHT, QUEUE_URL, RECORDINGS_TABLE, RESULTS_BUCKET, SUBMIT_QUEUE_URL.
+Trigger: ResultsQueue, {"recording_id", "attempt", "transcript_id"}, with "redacted_audio": true where that is to be
+fetched; one failing record does not touch its neighbours. Environment: API_KEY_SECRET_ARN, ASSEMBLYAI_BASE_URL,
+DEAD_LETTER_QUEUE_URL, FLOW_TABLE, HIGHLIGHTS_TABLE, MAX_IN_FLIGHT, QUEUE_URL, RECORDINGS_TABLE, RESULTS_BUCKET,
+SUBMIT_QUEUE_URL.
 """
 
 from typing import Any
@@ -31,6 +32,7 @@ deliverer = Deliverer(
         lambda fresh: secrets.get(variable("API_KEY_SECRET_ARN"), fresh=fresh),
     ),
     results=Results(variable("RESULTS_BUCKET")),
+    results_queue=queue,
     events=EventBus(),
     line=Line(in_flight=in_flight, rows=ledger, submit_queue=Queue(variable("SUBMIT_QUEUE_URL")), now=utc_now),
     now=utc_now,
@@ -47,5 +49,8 @@ def deliver_one(record: SQSRecord) -> None:
     """Deliver one transcript."""
     finished = Finished.from_body(json_body(record))
     logger.append_keys(**finished.body())
-    outcome, reason = deliverer.deliver(finished, redelivered=receive_count(record) > 1)
+    if finished.redacted_audio:
+        outcome, reason = deliverer.keep_redacted_audio(finished)
+    else:
+        outcome, reason = deliverer.deliver(finished, redelivered=receive_count(record) > 1)
     logger.info(outcome, reason=reason)

@@ -3,7 +3,8 @@
 Trigger: SubmitQueue, EventBridge's "Object Created" events of the media bucket; one failing record does not touch
 its neighbours. Environment: API_KEY_SECRET_ARN, ASSEMBLYAI_BASE_URL, AUDIO_TRANSFER, DEAD_LETTER_QUEUE_URL,
 FLOW_TABLE, HIGHLIGHTS_TABLE, LEASE_SECONDS, MAX_IN_FLIGHT, OVERDUE_MINUTES, QUEUE_URL, RECORDINGS_TABLE,
-SIGNER_ROLE_ARN, SPEECH_MODELS, WEBHOOK_SECRET_ARN; WEBHOOK_URL in webhook mode, STATE_MACHINE_ARN in poll mode.
+SIGNER_ROLE_ARN, SPEECH_MODELS, TRANSCRIPT_OPTIONS, WEBHOOK_SECRET_ARN; WEBHOOK_URL in webhook mode,
+STATE_MACHINE_ARN in poll mode.
 """
 
 import os

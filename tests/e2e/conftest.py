@@ -79,6 +79,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
                 "AudioTransfer": "upload",
                 "ExistingMediaBucketName": existing,
                 "WebhookSourceIps": "44.238.19.20,54.220.25.36",
+                "TranscriptOptions": '{"speaker_labels": true, "keyterms_prompt": ["internet outage", "refund"]}',
             },
             "e2e-wrong-key": {"AssemblyAIApiKey": WRONG_KEY, "WebhookSourceIps": "127.0.0.0/8,::1"},
         }

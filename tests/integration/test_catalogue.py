@@ -63,7 +63,7 @@ class Store:
     def fail(self, key: str, *, days_ago: int = 0) -> str:
         self.moment = NOW - timedelta(days=days_ago)
         upload = Upload("calls", key, "v1", "e1", 0)
-        assert self.ledger.refuse(upload, "it is empty", Status.IGNORED) is None
+        assert self.ledger.refuse(upload, {}, "it is empty", Status.IGNORED) is None
         return upload.recording_id
 
 

@@ -84,6 +84,12 @@ CALLS = {
     "list recordings": s3("s3:ListBucket", "list_objects_v2", "MediaBucket"),
     "list versions of recordings": s3("s3:ListBucketVersions", "list_object_versions", "MediaBucket"),
     "write a recording": s3("s3:PutObject", "put_object", "MediaBucket", Key="calls/new.wav", Body=b"x"),
+    "read the tags of a recording": s3("s3:GetObjectTagging", "get_object_tagging", "MediaBucket", Key=RECORDING),
+    "read the tags of a version of a recording": call(
+        "s3:GetObjectVersionTagging",
+        "get_object_tagging",
+        lambda of: {"Bucket": of["MediaBucket"], "Key": RECORDING, "VersionId": of["version"]},
+    ),
     "write an upload of the page": s3("s3:PutObject", "put_object", "MediaBucket", Key="uploads/new.wav", Body=b"x"),
     "delete a recording": s3("s3:DeleteObject", "delete_object", "MediaBucket", Key="calls/none.wav"),
     "delete a version of a recording": s3(
@@ -99,6 +105,12 @@ CALLS = {
     "list results": s3("s3:ListBucket", "list_objects_v2", "ResultsBucket"),
     "write highlights": s3("s3:PutObject", "put_object", "ResultsBucket", Key="highlights/b.json", Body=b"x"),
     "write a transcript": s3("s3:PutObject", "put_object", "ResultsBucket", Key="transcripts/b.json.gz", Body=b"x"),
+    "write redacted audio": s3("s3:PutObject", "put_object", "ResultsBucket", Key="redacted/b", Body=b"x"),
+    "break off a redacted audio": call(
+        "s3:AbortMultipartUpload",
+        "abort_multipart_upload",
+        lambda of: {"Bucket": of["ResultsBucket"], "Key": "redacted/b", "UploadId": "none"},
+    ),
     "write elsewhere beside the results": s3("s3:PutObject", "put_object", "ResultsBucket", Key="other/b", Body=b"x"),
     "delete a result": s3("s3:DeleteObject", "delete_object", "ResultsBucket", Key="highlights/none.json"),
     "list versions of results": s3("s3:ListBucketVersions", "list_object_versions", "ResultsBucket"),
@@ -106,7 +118,12 @@ CALLS = {
         f"delete a version of {what}": s3(
             "s3:DeleteObjectVersion", "delete_object", "ResultsBucket", Key=f"{folder}/none", VersionId="never-there"
         )
-        for what, folder in (("highlights", "highlights"), ("a transcript", "transcripts"), ("other results", "other"))
+        for what, folder in (
+            ("highlights", "highlights"),
+            ("a transcript", "transcripts"),
+            ("redacted audio", "redacted"),
+            ("other results", "other"),
+        )
     },
     "list all buckets": call("s3:ListAllMyBuckets", "list_buckets", lambda _: {}),
     "read a row": table("dynamodb:GetItem", "get_item", "RecordingsTable", Key=ROW),
@@ -263,6 +280,8 @@ ALLOWED = {
         "read a row",
         "read a recording",
         "read a version of a recording",
+        "read the tags of a recording",
+        "read the tags of a version of a recording",
         "list recordings",
         "list versions of recordings",
         "write a row",
@@ -287,6 +306,9 @@ ALLOWED = {
         "write phrases by the batch",
         "write highlights",
         "write a transcript",
+        "write redacted audio",
+        "break off a redacted audio",
+        "send to ResultsQueue",
         "send to ResultsDeadLetterQueue",
         "tell the event bus",
     },
@@ -321,6 +343,7 @@ ALLOWED = {
         "list versions of results",
         "delete a version of highlights",
         "delete a version of a transcript",
+        "delete a version of redacted audio",
         "send to ResultsQueue",
         "tell the event bus",
     },

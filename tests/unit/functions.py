@@ -32,6 +32,7 @@ ENVIRONMENT = {
     "SUBMIT_QUEUE_URL": "https://sqs.example.com/submit",
     "POWERTOOLS_METRICS_NAMESPACE": "audio-highlights",
     "SPEECH_MODELS": "universal-3-5-pro,universal-2",
+    "TRANSCRIPT_OPTIONS": "{}",
     "WEBHOOK_SOURCE_IPS": "",
     "CLIENT_ID": "6k1hq3o4e5page",
     "SIGN_IN_URL": "https://sign-in.example.com",

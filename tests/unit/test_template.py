@@ -573,10 +573,15 @@ def ours(path: Path) -> set[str]:
         ("observability", {"models"}),
         ("batch", {"errors"}),
         ("line", {"models"}),
+        ("options", {"errors"}),
+        ("insights", {"models"}),
         ("uploads", {"models", "errors", "config"}),
         ("deletion", {"models", "errors"}),
         ("orders", {"models", "errors"}),
-        ("workflow", {"models", "errors", "config", "line", "media_type", "deletion", "uploads"}),
+        (
+            "workflow",
+            {"models", "errors", "config", "line", "media_type", "deletion", "uploads", "options", "insights"},
+        ),
         ("webhook", {"models", "errors", "workflow"}),
         ("parameters", {"models", "errors"}),
         ("captions", set()),
@@ -593,7 +598,7 @@ def test_imports_run_one_way(module: str, allowed: set[str]) -> None:
 
 def test_every_module_has_its_place_in_the_order() -> None:
     known = "errors config media_type models observability batch line workflow webhook assemblyai storage __init__"
-    known += " parameters captions export reading catalogue deletion orders uploads"
+    known += " parameters captions export reading catalogue deletion orders uploads options insights"
     assert {path.stem for path in PACKAGE.glob("*.py")} == set(known.split(" "))
 
 

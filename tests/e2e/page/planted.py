@@ -55,6 +55,7 @@ def plant(stack: Stack, key: str, audio: bytes, *, days_ago: float = 0, **answer
         ledger=ledger,
         provider=_Provider(body | answer),  # type: ignore[arg-type]
         results=Results(stack.outputs["ResultsBucketName"]),
+        results_queue=_Nobody(),  # type: ignore[arg-type]
         events=_Nobody(),
         line=_Nobody(),  # type: ignore[arg-type]
         now=now,
