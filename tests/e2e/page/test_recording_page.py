@@ -34,7 +34,7 @@ def lands_before(page: Page, start_ms: int) -> None:
     start = start_ms / 1000
     until(
         page,
-        "([from, to]) => { const at = document.querySelector('audio, video').currentTime;"
+        "([from, to]) => { const at = document.querySelector('audio, video')?.currentTime;"
         " return from <= at && at <= to; }",
         [max(0.0, start - LEAD_S), start + 0.3],
     )
