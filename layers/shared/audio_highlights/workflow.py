@@ -406,9 +406,11 @@ class Deliverer:
         events: Events,
         line: Line,
         now: Callable[[], datetime],
+        measure: Callable[[str, float], None] = lambda _name, _seconds: None,
     ) -> None:
         self._ledger = ledger
         self._provider = provider
+        self._measure = measure
         self._results = results
         self._events = events
         self._line = line
@@ -491,9 +493,14 @@ class Deliverer:
             if winner and winner.status is Status.COMPLETED and winner.transcript_id != transcript.transcript_id:
                 self._store(winner, self._provider.get(str(winner.transcript_id)))  # over the files just written
             return Outcome.DUPLICATE, "the recording had ended already"
+        self._measure("seconds_to_highlights", self._seconds_since(recording.created_at))
+        self._measure("audio_seconds", transcript.audio_duration or 0)
         self._events.put(HIGHLIGHTS_READY, {**_named(recording), **facts})
         self._line.leave(recording.recording_id)
         return Outcome.COMPLETED, f"{len(highlights)} highlights ({facts['highlights_status']})"
+
+    def _seconds_since(self, moment: str) -> float:
+        return max(0.0, (self._now() - datetime.fromisoformat(moment)).total_seconds())
 
     def _told_again(self, recording: Recording) -> tuple[Outcome, str]:
         """Do again what comes after the row is closed; the files too, in case another transcript's overwrote them."""
@@ -560,17 +567,21 @@ class Sweeper:
         """Look at every due row once, then call as many waiting ones as there are places for.
 
         Stops at `until` (time.monotonic()). Returns how many rows were due, and what became of them: ended, open,
-        submitted again, waiting, given up, could not be asked about, looked at by another; how many were called;
-        how many places are taken; and whether the line is stopped (1 or 0).
+        submitted again, waiting, given up, could not be asked about, looked at by another; how long the longest of
+        them has been at work, waiting aside; how many were called; how many places are taken; and whether the line
+        is stopped (1 or 0).
         """
         names = ("due", "ended", "open", "resubmitted", "waiting", "given_up", "unanswered", "taken")
-        counts = dict.fromkeys(names, 0)
+        counts = dict.fromkeys((*names, "oldest_at_work_seconds"), 0)
         flight = self._line.tidy()
         for recording in self._ledger.due(self._now()):
             if time.monotonic() >= until:
                 break
             counts["due"] += 1
             counts[self._look(recording)] += 1
+            if not waits(recording):
+                age = self._now() - datetime.fromisoformat(recording.submitted_at or recording.created_at)
+                counts["oldest_at_work_seconds"] = max(counts["oldest_at_work_seconds"], int(age.total_seconds()))
         called = self._line.call_for_room()
         return {**counts, "called": called, "in_flight": len(flight.holders), "stopped": int(bool(flight.stopped))}
 
