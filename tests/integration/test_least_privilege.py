@@ -4,7 +4,6 @@ The stack is template.yaml in poll mode, which has all roles, deployed to the lo
 say. Nothing consumes its queues, so a message that a role may send changes nothing. Every call is made as every role.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from botocore.exceptions import ClientError
 
 from local.stack import Local
 from tests.deployed_template import in_mode
+from tests.integration.resources import created
 
 NAME = "rights"
 RECORDING = "calls/a.wav"
@@ -256,24 +256,13 @@ ALLOWED = {
 @pytest.fixture(scope="module")
 def names(local_system: Local) -> Iterator[dict[str, str]]:
     """What the stack's resources are called, by their names in the template."""
-    cloudformation, iam = boto3.client("cloudformation"), boto3.client("iam")
-    given = {"AssemblyAIApiKey": "a key", "EnforceTls": "false"}
-    cloudformation.create_stack(
-        StackName=NAME,
-        TemplateBody=json.dumps(without_code(in_mode("poll"))),
-        Capabilities=["CAPABILITY_IAM"],
-        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()],
-    )
-    cloudformation.get_waiter("stack_create_complete").wait(StackName=NAME, WaiterConfig={"Delay": 1})
-    described = cloudformation.describe_stack_resources(StackName=NAME)["StackResources"]
-    of = {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in described}
-    for name in ALLOWED:
-        of[f"{name}.Arn"] = iam.get_role(RoleName=of[name])["Role"]["Arn"]
-    s3 = boto3.client("s3")
-    of["version"] = s3.put_object(Bucket=of["MediaBucket"], Key=RECORDING, Body=b"a recording")["VersionId"]
-    s3.put_object(Bucket=of["ResultsBucket"], Key="highlights/a.json", Body=b"{}")
-    yield of
-    cloudformation.delete_stack(StackName=NAME)
+    iam, s3 = boto3.client("iam"), boto3.client("s3")
+    with created(NAME, without_code(in_mode("poll")), AssemblyAIApiKey="a key", EnforceTls="false") as of:
+        for name in ALLOWED:
+            of[f"{name}.Arn"] = iam.get_role(RoleName=of[name])["Role"]["Arn"]
+        of["version"] = s3.put_object(Bucket=of["MediaBucket"], Key=RECORDING, Body=b"a recording")["VersionId"]
+        s3.put_object(Bucket=of["ResultsBucket"], Key="highlights/a.json", Body=b"{}")
+        yield of
 
 
 def without_code(template: dict[str, Any]) -> dict[str, Any]:
