@@ -4,6 +4,7 @@ Every side effect is written into one journal, which can break off after any of 
 """
 
 import copy
+import io
 import itertools
 import json
 from collections import deque
@@ -13,12 +14,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from aws_lambda_powertools import Logger
 from boto3.dynamodb.types import TypeSerializer
 
 from audio_highlights.config import AudioTransfer, SubmitSettings
-from audio_highlights.errors import RecordingInWork, RecordingUnusable, TranscriptNotFound
+from audio_highlights.deletion import Deleter
+from audio_highlights.errors import RecordingInWork, RecordingUnusable, ResultGone, TranscriptNotFound
 from audio_highlights.line import Line, waits
 from audio_highlights.models import (
+    ENDED,
     OPEN,
     Claim,
     Entry,
@@ -33,6 +37,7 @@ from audio_highlights.models import (
     recording_mark,
 )
 from audio_highlights.models import utc_text as text_of
+from audio_highlights.orders import Orders
 from audio_highlights.workflow import Deliverer, Outcome, Place, Scanner, Submitter, Sweeper
 
 BUCKET = "recordings"
@@ -125,7 +130,9 @@ class FakeLedger:
         row["attempt"] = row.get("attempt", 0) + 1
         row.pop("reason", None)
         self._journal.note("claim")
-        return Claim(_recording(row), taken=True, unclear=bool(before and before.status is Status.SUBMITTING))
+        asked_again = bool(before and before.attempts_before and before.tries == 0)
+        unclear = bool(before and before.status is Status.SUBMITTING) or asked_again
+        return Claim(_recording(row), taken=True, unclear=unclear)
 
     def refuse(self, upload: Upload, reason: str, status: Status) -> Recording | None:
         there = self.get(upload.recording_id)
@@ -168,14 +175,14 @@ class FakeLedger:
         )
 
     def look_again_at(self, recording: Recording, due_at: datetime) -> Recording | None:
-        row = self.rows[recording.recording_id]
-        if row["status"] not in OPEN or row["due_at"] > self._clock().timestamp():
+        row = self.rows.get(recording.recording_id)
+        if row is None or row["status"] not in OPEN or row["due_at"] > self._clock().timestamp():
             return None
         self._update("look again", recording, {"due_at": int(due_at.timestamp())}, only_while=OPEN)
         return _recording(row)
 
     def retry(self, recording: Recording, transcript_id: str, reason: str, due_at: datetime) -> bool:
-        row = self.rows[recording.recording_id]
+        row = self.rows.get(recording.recording_id, {"status": None})
         answered = row.get("retried_transcripts", set())
         if transcript_id in answered or row.get("transcript_id", transcript_id) != transcript_id:
             return False
@@ -185,8 +192,74 @@ class FakeLedger:
         return self._update("retry", recording, change, remove=("transcript_id", "submitted_at"), only_while=OPEN)
 
     def note_extra_transcript(self, recording_id: str, transcript_id: str) -> None:
-        self.rows[recording_id].setdefault("extra_transcripts", set()).add(transcript_id)
-        self._journal.note("note extra")
+        if recording_id in self.rows:
+            self.rows[recording_id].setdefault("extra_transcripts", set()).add(transcript_id)
+            self._journal.note("note extra")
+
+    def ask_again(self, recording: Recording, reason: str) -> bool:
+        former = recording.retried_transcripts | ({recording.transcript_id} if recording.transcript_id else set())
+        change = {
+            "status": Status.QUEUED,
+            "reason": reason,
+            "lease_until": 0,
+            "due_at": int(self._clock().timestamp()),
+            "open_shard": "0",
+            "attempts_before": recording.attempt,
+            "retries_before": len(former),
+            "retried_transcripts": set(former),
+        }
+        return self._update(
+            "ask again",
+            recording,
+            change,
+            remove=("transcript_id", "submitted_at", "completed_at"),
+            only_while=(Status.FAILED, Status.IGNORED),
+            of_this_attempt=True,
+        )
+
+    def ask_to_delete(self, recording: Recording) -> bool:
+        change = {"status": Status.DELETING, "due_at": int(self._clock().timestamp()), "open_shard": "0"}
+        return self._update("ask to delete", recording, change, remove=("reason",), only_while=ENDED)
+
+    def take_deletion(self, recording_id: str, until: datetime) -> Recording | None:
+        row = self.rows.get(recording_id, {})
+        if row.get("status") is not Status.DELETING or row["due_at"] > self._clock().timestamp():
+            return None
+        row["due_at"] = int(until.timestamp())
+        self._journal.note("take deletion")
+        return _recording(row)
+
+    def note_undeleted(self, recording: Recording, reason: str) -> None:
+        change = {"reason": reason, "due_at": int(self._clock().timestamp())}
+        self._update("note undeleted", recording, change, only_while=(Status.DELETING,))
+
+    def delete_again(self, recording: Recording) -> None:
+        row = self.rows.get(recording.recording_id)
+        if row and row["status"] is not Status.DELETING:
+            return
+        now = self._clock()
+        self.rows[recording.recording_id] = {
+            **(row or _first_row(recording.upload, now)),
+            "created_at": recording.created_at,
+            "day": recording.day,
+            "attempt": recording.attempt,
+            "status": Status.DELETING,
+            "due_at": int(now.timestamp()),
+            "open_shard": "0",
+        }
+        self._journal.note("delete again")
+
+    def delete_phrases(self, recording: Recording) -> None:
+        self.items.pop(recording.recording_id, None)
+        self._journal.note("delete phrases")
+
+    def drop(self, recording: Recording, until: datetime) -> bool:
+        row = self.rows.get(recording.recording_id)
+        if row and (row["status"] is not Status.DELETING or row["due_at"] != int(until.timestamp())):
+            return False
+        self.rows.pop(recording.recording_id, None)
+        self._journal.note("drop")
+        return True
 
     def still_open(self, recording_ids: Collection[str]) -> set[str]:
         rows = [_recording(self.rows[one]) for one in recording_ids if one in self.rows]
@@ -224,7 +297,8 @@ class FakeLedger:
         _serialize(kept)  # DynamoDB takes neither floats nor numbers beyond 38 digits
         for highlight in highlights:
             _serialize([highlight.count, highlight.rank, [list(stamp) for stamp in highlight.timestamps]])
-        if self.rows[recording.recording_id]["status"] not in OPEN:
+        row = self.rows.get(recording.recording_id)
+        if row is None or row["status"] not in OPEN:
             return False
         self.items[recording.recording_id] = {highlight.position: highlight for highlight in highlights}
         change = {"status": Status.COMPLETED, "completed_at": text_of(self._clock()), **kept}
@@ -245,8 +319,8 @@ class FakeLedger:
         remove: Sequence[str] = (),
         of_this_attempt: bool = False,
     ) -> bool:
-        row = self.rows[recording.recording_id]
-        if row["status"] not in only_while or (of_this_attempt and row["attempt"] != recording.attempt):
+        row = self.rows.get(recording.recording_id)
+        if row is None or row["status"] not in only_while or (of_this_attempt and row["attempt"] != recording.attempt):
             return False
         row |= change
         for name in remove:
@@ -272,6 +346,9 @@ def _recording(row: Mapping[str, Any]) -> Recording:
         upload_url=row.get("upload_url"),
         submitted_at=row.get("submitted_at"),
         retried_transcripts=frozenset(row.get("retried_transcripts", ())),
+        extra_transcripts=frozenset(row.get("extra_transcripts", ())),
+        attempts_before=row.get("attempts_before", 0),
+        retries_before=row.get("retries_before", 0),
     )
 
 
@@ -376,6 +453,21 @@ class FakeMedia:
     def delete(self, upload: Upload) -> None:
         self._objects[upload.key] = []
 
+    def erase(self, upload: Upload) -> None:
+        """Only this version; without versions, only this content."""
+        self._objects[upload.key] = [
+            one
+            for one in self._objects.get(upload.key, [])
+            if one.stored.version_id != upload.version_id
+            or (upload.version_id is None and one.stored.etag != upload.etag)
+        ]
+
+    def holds(self, upload: Upload) -> bool:
+        return any(
+            (one.stored.version_id, one.stored.etag) == (upload.version_id, upload.etag)
+            for one in self._objects.get(upload.key, [])
+        )
+
     def look(self, upload: Upload) -> tuple[StoredObject, bytes]:
         if self.trouble:
             raise self.trouble
@@ -413,6 +505,44 @@ class FakeMedia:
         return matching[-1]
 
 
+class FakeEraser:
+    """Both buckets, for a deletion. `troubles` are raised once each, before anything is erased."""
+
+    def __init__(self, media: FakeMedia, results: "FakeResults", journal: Journal) -> None:
+        self.troubles: deque[Exception] = deque()
+        self.after: Callable[[], object] | None = None  # happens once, after the results are erased
+        self._media = media
+        self._results = results
+        self._journal = journal
+
+    def erase_audio(self, recording: Recording) -> None:
+        if self.troubles:
+            raise self.troubles.popleft().with_traceback(None)
+        self._media.erase(recording.upload)
+        self._journal.note("erase audio")
+
+    def erase_results(self, recording: Recording) -> None:
+        for key in [key for key in self._results.files if recording.recording_id in key]:
+            del self._results.files[key]
+        self._journal.note("erase results")
+        meanwhile, self.after = self.after, None
+        if meanwhile:
+            meanwhile()
+
+
+class FakeSweep:
+    """The sweep function, as who calls it sees it."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.trouble: Exception | None = None
+
+    def delete(self, recording_id: str) -> None:
+        if self.trouble:
+            raise self.trouble
+        self.told.append(recording_id)
+
+
 class FakeProvider:
     """AssemblyAI: every transcript in `jobs` was accepted and, unless it ended in an error, is paid for.
 
@@ -428,6 +558,7 @@ class FakeProvider:
         self.lost_answers: deque[Exception] = deque()
         self.list_troubles: deque[Exception] = deque()
         self.get_troubles: dict[str, Exception] = {}
+        self.delete_troubles: deque[Exception] = deque()
         self.during_create: Callable[[], None] = lambda: None
         self.first_status = "processing"
         self.next_ids: deque[str] = deque()
@@ -463,6 +594,8 @@ class FakeProvider:
         return self._as_it_is(transcript_id)
 
     def delete(self, transcript_id: str) -> None:
+        if self.delete_troubles:
+            raise self.delete_troubles.popleft().with_traceback(None)
         if self.jobs.pop(transcript_id, None):
             self.deleted.append(transcript_id)
             self._journal.note("delete")
@@ -640,7 +773,19 @@ class World:
             line=self.line,
             now=self.clock,
         )
+        self.eraser = FakeEraser(self.media, self.results, self.journal)
+        self.sweep_function = FakeSweep()
+        self.deleter = Deleter(
+            ledger=self.ledger, provider=self.provider, eraser=self.eraser, events=self.events, now=self.clock
+        )
+        self.orders = Orders(
+            ledger=self.ledger,
+            submit_queue=self.submit_queue,
+            sweep=self.sweep_function,
+            logger=Logger(service="api", stream=io.StringIO()),
+        )
         self.sweeper = Sweeper(
+            deleter=self.deleter,
             ledger=self.ledger,
             provider=self.provider,
             results_queue=self.queue,
@@ -683,3 +828,90 @@ class World:
 
     def told(self, detail_type: str) -> list[dict[str, Any]]:
         return [detail for told_type, detail in self.events.told if told_type == detail_type]
+
+
+class FakeCatalogue:
+    """The tables and the files as they are read, with DynamoDB's ways.
+
+    A query reads so many rows, and filters them then; where it has read so many, it gives a key, whether there are more
+    or not. It goes on after a key though the row of the key is gone, and refuses a key that its condition excludes.
+    """
+
+    def __init__(self) -> None:
+        self.rows: dict[str, dict[str, Any]] = {}
+        self.phrases: dict[tuple[str, int], dict[str, Any]] = {}
+        self.files: dict[str, bytes] = {}
+        self.page = 1000
+        self.filtered = 3
+        self.queries = 0
+
+    def recording(self, recording_id: str) -> dict[str, Any] | None:
+        return self.rows.get(recording_id)
+
+    def highlights(self, recording_id: str) -> list[dict[str, Any]]:
+        return [item for (of, _), item in sorted(self.phrases.items()) if of == recording_id]
+
+    def recordings_of(
+        self, day: str, status: str | None, after: dict[str, Any] | None, most: int
+    ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+        names = ("day", "created_at", "recording_id")
+        of_day = [row for row in self.rows.values() if row["day"] == day]
+        read, last = self._query(of_day, names, after, max(most, self.filtered) if status else most, newest_first=True)
+        found = [row for row in read if status in (None, row["status"])]
+        if len(found) > most:
+            found, last = found[:most], _key_of(found[most - 1], names)
+        return found, last
+
+    def phrases_of(
+        self, day: str, prefix: str, after: dict[str, Any] | None, most: int | None
+    ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+        assert after is None or after["phrase"].startswith(prefix), "outside of the query's boundaries"
+        found = [one for one in self.phrases.values() if one["day"] == day and one["phrase"].startswith(prefix)]
+        rows, last = self._query(found, ("day", "phrase", "recording_id", "position"), after, most or self.page)
+        projected = ("day", "phrase", "recording_id", "position", "text", "count")
+        return [{name: row[name] for name in projected} for row in rows], last
+
+    def saying(
+        self, phrase: str, after: dict[str, Any] | None, most: int
+    ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+        names = ("phrase", "completed_at", "recording_id", "position")
+        found = [one for one in self.phrases.values() if one["phrase"] == phrase]
+        rows, last = self._query(found, names, after, most, newest_first=True)
+        return [{name: row[name] for name in names} for row in rows], last
+
+    def items(self, keys: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
+        assert len(set(keys)) == len(keys) <= 100
+        return [self.phrases[key] for key in reversed(keys) if key in self.phrases]
+
+    def audio_url(self, row: Mapping[str, Any]) -> str:
+        return f"https://{row['bucket']}.example.com/{quote(row['key'])}?X-Amz-Signature=verysecret"
+
+    def file_url(self, uri: str) -> str:
+        return f"https://results.example.com/{quote(uri)}?X-Amz-Signature=verysecret"
+
+    def read(self, uri: str) -> bytes:
+        if uri not in self.files:
+            raise ResultGone(uri)
+        return self.files[uri]
+
+    def _query(
+        self,
+        rows: list[dict[str, Any]],
+        names: tuple[str, ...],
+        after: dict[str, Any] | None,
+        most: int,
+        *,
+        newest_first: bool = False,
+    ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+        self.queries += 1
+        assert after is None or set(after) == set(names)
+        ordered = sorted(((tuple(row[name] for name in names[1:]), row) for row in rows), reverse=newest_first)
+        if after:
+            place = tuple(after[name] for name in names[1:])
+            ordered = [(key, row) for key, row in ordered if (key < place if newest_first else key > place)]
+        found = [row for _, row in ordered[:most]]
+        return found, _key_of(found[-1], names) if len(found) == most else None
+
+
+def _key_of(row: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: int(row[name]) if name == "position" else row[name] for name in names}

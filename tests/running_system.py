@@ -4,11 +4,19 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
 
 from local.stack import FOREIGN_VARIABLES, Local
+
+
+def reachable(url: str) -> str:
+    """The same URL through 127.0.0.1 where its host name ends in .localhost, which Python does not resolve here."""
+    parts = urlsplit(url)
+    name = parts.hostname or ""
+    return url.replace(name, "127.0.0.1") if name.endswith(".localhost") else url
 
 
 def say(text: str) -> None:

@@ -1,8 +1,9 @@
 """sweep: heals what nobody else will.
 
 Trigger: two schedules. Every five minutes it looks at the recordings that nobody has told us about in time; once a day,
-with {"scan": true}, it looks for uploads whose event never came. Environment: API_KEY_SECRET_ARN, ASSEMBLYAI_BASE_URL,
-FLOW_TABLE, HIGHLIGHTS_TABLE, MAX_IN_FLIGHT, MEDIA_BUCKET, OVERDUE_MINUTES, RECORDINGS_TABLE, RESULTS_QUEUE_URL,
+with {"scan": true}, it looks for uploads whose event never came. And the api function: with {"delete": "<id>"} it does
+nothing but delete that recording, if its row says so. Environment: API_KEY_SECRET_ARN, ASSEMBLYAI_BASE_URL, FLOW_TABLE,
+HIGHLIGHTS_TABLE, MAX_IN_FLIGHT, MEDIA_BUCKET, OVERDUE_MINUTES, RECORDINGS_TABLE, RESULTS_BUCKET, RESULTS_QUEUE_URL,
 SUBMIT_QUEUE_URL.
 """
 
@@ -13,9 +14,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from audio_highlights.assemblyai import AssemblyAI
 from audio_highlights.config import utc_now, variable
+from audio_highlights.deletion import Deleter
 from audio_highlights.line import Line
 from audio_highlights.observability import function_logger, function_metrics, write_metrics, write_zero
-from audio_highlights.storage import Bookmark, EventBus, InFlight, Ledger, Queue, Secrets, Shelf
+from audio_highlights.storage import Bookmark, Eraser, EventBus, InFlight, Ledger, Queue, Secrets, Shelf
 from audio_highlights.workflow import Scanner, Sweeper
 
 MARGIN_MS = 40_000  # one call to the provider may take as long
@@ -26,14 +28,20 @@ secrets = Secrets()
 ledger = Ledger(variable("RECORDINGS_TABLE"), variable("HIGHLIGHTS_TABLE"), utc_now)
 submit_queue = Queue(variable("SUBMIT_QUEUE_URL"))
 in_flight = InFlight(variable("FLOW_TABLE"), int(variable("MAX_IN_FLIGHT")), utc_now)
+provider = AssemblyAI(
+    variable("ASSEMBLYAI_BASE_URL"),
+    lambda fresh: secrets.get(variable("API_KEY_SECRET_ARN"), fresh=fresh),
+)
+events = EventBus()
+deleter = Deleter(
+    ledger=ledger, provider=provider, eraser=Eraser(variable("RESULTS_BUCKET")), events=events, now=utc_now
+)
 sweeper = Sweeper(
     ledger=ledger,
-    provider=AssemblyAI(
-        variable("ASSEMBLYAI_BASE_URL"),
-        lambda fresh: secrets.get(variable("API_KEY_SECRET_ARN"), fresh=fresh),
-    ),
+    provider=provider,
     results_queue=Queue(variable("RESULTS_QUEUE_URL")),
-    events=EventBus(),
+    events=events,
+    deleter=deleter,
     line=Line(in_flight=in_flight, rows=ledger, submit_queue=submit_queue, now=utc_now),
     now=utc_now,
     overdue_seconds=60 * int(variable("OVERDUE_MINUTES")),
@@ -50,6 +58,10 @@ scanner = Scanner(
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Sweep, or scan, until all is looked at or the time is up; the next run goes on from there."""
+    if "delete" in event:
+        outcome = deleter.delete(event["delete"])
+        logger.info(outcome, recording_id=event["delete"])
+        return {outcome: 1}
     until = time.monotonic() + (context.get_remaining_time_in_millis() - MARGIN_MS) / 1000
     counts = sweeper.sweep(until=until)
     if event.get("scan") or scanner.is_unfinished():

@@ -17,6 +17,7 @@ from cli import recordings
 from cli.stack import Stack
 from tests.e2e.conftest import System, put_and_end, resource_of, wait_for
 from tests.e2e.test_recordings import SPEECH
+from tests.running_system import reachable
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +53,6 @@ def post(
         timeout=30,
     )
     return answer.status_code
-
-
-def reachable(url: str) -> str:
-    """The same URL through 127.0.0.1 where its host name ends in .localhost, which Python does not resolve here."""
-    parts = urlsplit(url)
-    name = parts.hostname or ""
-    return url.replace(name, "127.0.0.1") if name.endswith(".localhost") else url
 
 
 def bound(stack: Stack, row: dict[str, Any]) -> str:

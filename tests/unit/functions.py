@@ -11,6 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "of-no-account",
+    "AWS_SECRET_ACCESS_KEY": "of-no-account",
     "AWS_DEFAULT_REGION": "eu-west-1",
     "API_KEY_SECRET_ARN": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api-key",
     "WEBHOOK_SECRET_ARN": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:webhook",
@@ -32,6 +34,9 @@ ENVIRONMENT = {
     "POWERTOOLS_METRICS_NAMESPACE": "audio-highlights",
     "SPEECH_MODELS": "universal-3-5-pro,universal-2",
     "WEBHOOK_SOURCE_IPS": "",
+    "CLIENT_ID": "6k1hq3o4e5page",
+    "SIGN_IN_URL": "https://sign-in.example.com",
+    "SWEEP_FUNCTION": "audio-highlights-sweep",
     "WEBHOOK_URL": "https://api.example.com/webhook",
 }
 _numbers = itertools.count(1)
@@ -64,7 +69,9 @@ def load(name: str, monkeypatch: pytest.MonkeyPatch, **environment: str) -> Any:
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "functions" / name)  # Lambda finds a function's own modules so
+        spec.loader.exec_module(module)
     return module
 
 

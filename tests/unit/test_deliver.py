@@ -491,8 +491,15 @@ def test_poll_mode_delivers_the_transcript_that_the_row_names() -> None:
 
 def test_51_news_of_a_recording_without_a_row_is_kept_for_a_person() -> None:
     world = World()
+    others = world.submitted()
+    world.provider.end("t1")
     with pytest.raises(ForeignTranscript, match="row was deleted"):
-        world.deliver(Finished("f" * 32, 1, "t1"))
+        world.deliver(Finished("f" * 32, 1, others.transcript_id))
+    assert "t1" in world.provider.jobs
+
+
+def test_51_what_nobody_knows_any_more_is_no_news() -> None:
+    assert World().deliver(Finished("f" * 32, 1, "t1"))[0] is Outcome.DUPLICATE
 
 
 def test_52_a_completed_that_the_provider_does_not_confirm_stores_nothing() -> None:

@@ -147,8 +147,7 @@ class OneRecording(RuleBasedStateMachine):
     @precondition(lambda self: self.traffic.news)
     @rule(which=st.integers(0), crash_after=st.sampled_from([None, None, *DELIVER_EFFECTS]), twice=st.booleans())
     def deliver(self, which: int, crash_after: str | None, *, twice: bool) -> None:
-        if crash_after == "delete":
-            self.traffic.deliver(self.traffic.news[which % len(self.traffic.news)], crash_after, twice=twice)
+        self.traffic.deliver(self.traffic.news[which % len(self.traffic.news)], crash_after, twice=twice)
 
     # ---- time
 

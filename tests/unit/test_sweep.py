@@ -18,7 +18,8 @@ def sweep(world: World, until: float = math.inf) -> dict[str, int]:
     return counts
 
 
-NAMES = ("due", "ended", "open", "resubmitted", "waiting", "given_up", "unanswered", "taken", "called", "stopped")
+LOOKED_AT = ("ended", "open", "resubmitted", "waiting", "given_up", "unanswered", "taken", "deleted", "undeleted")
+NAMES = ("due", *LOOKED_AT, "called", "stopped")
 
 
 def counts(in_flight: int = 1, **some: int) -> dict[str, int]:

@@ -131,6 +131,7 @@ def test_49_and_50_news_that_never_come_are_found_by_the_sweep_and_change_nothin
 
 
 def test_51_news_of_an_unknown_recording_store_nothing(pipeline: Pipeline) -> None:
+    pipeline.end(pipeline.recording())
     before = pipeline.state()
     unknown = Finished(uuid4().hex, 1, "t1")
     assert pipeline.call(unknown, header="0" * 64) == 401
@@ -138,6 +139,7 @@ def test_51_news_of_an_unknown_recording_store_nothing(pipeline: Pipeline) -> No
     with pytest.raises(ForeignTranscript, match="its row was deleted"):
         pipeline.deliver()
     assert pipeline.state() == before
+    assert "t1" in pipeline.world.provider.jobs
 
 
 def test_52_a_forged_completed_makes_nothing_complete(pipeline: Pipeline) -> None:

@@ -14,13 +14,20 @@
     │   ├── RequestRefused             the provider will not take this request
     │   ├── TranscriptNotFound         the provider does not know the transcript id
     │   └── ForeignTranscript          a transcript that belongs to another recording
-    └── WebhookRefused             a call of the webhook that no retry can cure: a 4xx
-        ├── WebhookForbidden           from an address that may not call
-        ├── WebhookUnauthorized        the header is not the binding of the recording and attempt in the query
-        └── WebhookUnreadable          rightly bound, but the body is not a webhook's
+    ├── WebhookRefused             a call of the webhook that no retry can cure: a 4xx
+    │   ├── WebhookForbidden           from an address that may not call
+    │   ├── WebhookUnauthorized        the header is not the binding of the recording and attempt in the query
+    │   └── WebhookUnreadable          rightly bound, but the body is not a webhook's
+    └── ApiRefused                 a request of the API that is answered with a 4xx
+        ├── RequestUnreadable          400: a parameter or the body is wrong
+        ├── NotSignedIn                401: nobody has verified who asks
+        ├── RecordingNotFound          404: there is no such recording
+        ├── ResultGone                 404: the recording's file is not in the results bucket any more
+        ├── NotNow                     409: not while the recording is as it is
+        └── AnswerTooLarge             413: more than an answer can hold
 
-The text of an error is for people: it becomes the `reason` on the row. It never holds a key, a secret
-or the query of a presigned URL.
+The text of an error is for people: it becomes the `reason` on the row, or the `error` of an answer. It never holds a
+key, a secret or the query of a presigned URL.
 """
 
 
@@ -101,3 +108,39 @@ class WebhookUnauthorized(WebhookRefused):
 
 class WebhookUnreadable(WebhookRefused):
     """Rightly bound, but the body is not a webhook's."""
+
+
+class ApiRefused(HighlightsError):
+    """A request of the API that is answered with a 4xx; the text is its `error`."""
+
+
+class RequestUnreadable(ApiRefused):
+    """A parameter or the body is wrong; the text says which and how."""
+
+
+class NotSignedIn(ApiRefused):
+    """The request carries no claims that API Gateway has verified."""
+
+
+class RecordingNotFound(ApiRefused):
+    """There is no such recording."""
+
+    def __init__(self, recording_id: str) -> None:
+        super().__init__(f"There is no recording {recording_id}: it was deleted, or the address is wrong.")
+
+
+class ResultGone(ApiRefused):
+    """The recording is completed, but its file is not in the results bucket any more."""
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(
+            f"{uri} cannot be read. It was deleted, or older than ResultsRetentionDays; the phrases are still there."
+        )
+
+
+class NotNow(ApiRefused):
+    """Not while the recording is as it is; the text says why."""
+
+
+class AnswerTooLarge(ApiRefused):
+    """More than an answer of the API can hold; the text says where to get it."""

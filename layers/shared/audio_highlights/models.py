@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Self, TypeGuard
@@ -16,11 +16,16 @@ from audio_highlights.errors import MalformedMessage
 
 MAX_AUDIO_BYTES = 5_000_000_000  # AssemblyAI's limit for audio by URL
 MAX_UPLOAD_BYTES = 2_200_000_000  # AssemblyAI's limit for POST /v2/upload
+CLOCK_DIFFERENCE = timedelta(minutes=5)  # the provider's clock and ours may differ
+# So far back a transcript is looked for whose id was lost: the provider's list has all of the account's.
+LONGEST_SEARCH = timedelta(days=7)
 TOP_HIGHLIGHTS = 5  # phrases copied onto the ledger row for lists
+# A key attribute holds 2,048 bytes; a folded character takes at most four.
+_PHRASE_CHARACTERS = 500
 
 
 class Status(StrEnum):
-    """Where a recording stands in the ledger. The last two always come with a reason."""
+    """Where a recording stands in the ledger. `failed` and `ignored` always come with a reason."""
 
     SUBMITTING = "submitting"
     QUEUED = "queued"
@@ -28,9 +33,11 @@ class Status(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     IGNORED = "ignored"
+    DELETING = "deleting"
 
 
 OPEN = (Status.SUBMITTING, Status.QUEUED, Status.PROCESSING)
+ENDED = (Status.COMPLETED, Status.FAILED, Status.IGNORED)
 
 
 class HighlightsStatus(StrEnum):
@@ -134,7 +141,30 @@ class Recording:
     transcript_id: str | None = None
     upload_url: str | None = None
     submitted_at: str | None = None
-    retried_transcripts: frozenset[str] = frozenset()
+    retried_transcripts: frozenset[str] = frozenset()  # its former ones, whose failure was answered by a new one
+    extra_transcripts: frozenset[str] = frozenset()
+    attempts_before: int = 0  # `attempt` when people last asked for it again; it counts on, the chances do not
+    retries_before: int = 0  # the same of `retried_transcripts`
+
+    @property
+    def tries(self) -> int:
+        """How often it was submitted since people last asked for it."""
+        return self.attempt - self.attempts_before
+
+    @property
+    def retries(self) -> int:
+        """How many transcripts were replaced since people last asked for it."""
+        return len(self.retried_transcripts) - self.retries_before
+
+    def is_heard_at(self, audio_url: str) -> bool:
+        """Whether a transcript with this audio is one of its own, though its id is on no row."""
+        return audio_url == self.upload_url or is_marked(audio_url, self.recording_id)
+
+    @property
+    def transcripts(self) -> frozenset[str]:
+        """All its transcripts that are known, in work, ended or in vain."""
+        of_now = {self.transcript_id} if self.transcript_id else set()
+        return self.retried_transcripts | self.extra_transcripts | of_now
 
     @property
     def upload(self) -> Upload:
@@ -219,8 +249,8 @@ class Highlight:
 
     @property
     def phrase(self) -> str:
-        """The text folded for search: NFKC, case folded, single spaces."""
-        return " ".join(unicodedata.normalize("NFKC", self.text).casefold().split())
+        """The text folded for search."""
+        return folded(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,9 +374,19 @@ def without_url_queries(text: str) -> str:
     return _URL_QUERY.sub(r"\1", text)
 
 
+def search_start(recording: Recording, now: datetime) -> datetime:
+    """Since when a transcript may have been created whose id was lost."""
+    return max(datetime.fromisoformat(recording.created_at) - CLOCK_DIFFERENCE, now - LONGEST_SEARCH)
+
+
 def present_version(version_id: object) -> Any:
     """The version id that S3 gives; None for "null", which stands for an object written while versioning was off."""
     return None if version_id in ("", "null") else version_id
+
+
+def folded(text: str) -> str:
+    """A text as phrases are stored and searched for: NFKC, case folded, single spaces, no longer than a key may be."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())[:_PHRASE_CHARACTERS]
 
 
 def recording_mark(recording_id: str) -> str:

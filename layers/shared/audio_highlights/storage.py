@@ -1,11 +1,11 @@
-"""S3, DynamoDB, SQS, EventBridge, Step Functions, STS and Secrets Manager. The only module that uses boto3."""
+"""S3, DynamoDB, SQS, EventBridge, Step Functions, Lambda, STS and Secrets Manager."""
 
 import gzip
 import json
 import random
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -15,11 +15,12 @@ import boto3
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from audio_highlights.errors import PermanentError, RecordingInWork, RecordingUnusable, StorageBusy
 from audio_highlights.media_type import HEAD_BYTES
 from audio_highlights.models import (
+    ENDED,
     OPEN,
     Claim,
     Entry,
@@ -51,12 +52,11 @@ _ITEM_TIMESTAMPS = 5000
 _TRANSACTION_PHRASES = 20
 _BATCH_ITEMS = 25
 _BATCH_READS = 100
+_ERASURES = 3  # the last of which finds nothing
 _DUE_PAGE = 20  # most callers want one row
-# A key attribute holds 2,048 bytes; a folded character takes at most four.
-_PHRASE_CHARACTERS = 500
 
 # boto3 would presign with SigV2 in us-east-1, and with the global host name elsewhere.
-_FOR_PRESIGNING = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
+FOR_PRESIGNING = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
 
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
@@ -91,7 +91,15 @@ def _recording(row: Mapping[str, Any]) -> Recording:
         upload_url=row.get("upload_url"),
         submitted_at=row.get("submitted_at"),
         retried_transcripts=frozenset(row.get("retried_transcripts", ())),
+        extra_transcripts=frozenset(row.get("extra_transcripts", ())),
+        attempts_before=int(row.get("attempts_before", 0)),
+        retries_before=int(row.get("retries_before", 0)),
     )
+
+
+def _shard(recording_id: str) -> str:
+    """The partition of the index of open rows that it is in."""
+    return str(int(recording_id[:8], 16) % OPEN_SHARDS)
 
 
 def _first_row(upload: Upload, now: datetime) -> dict[str, Any]:
@@ -153,7 +161,7 @@ class Ledger:
             ":now": epoch,
             ":zero": 0,
             ":one": 1,
-            ":shard": str(int(upload.recording_id[:8], 16) % OPEN_SHARDS),
+            ":shard": _shard(upload.recording_id),
             **{f":{name}": value for name, value in first.items()},
         }
         try:
@@ -184,7 +192,9 @@ class Ledger:
             return Claim(_recording(claimed), taken=True)
         before = _read(answer["Attributes"])
         claimed_again = replace(before, status=Status.SUBMITTING, attempt=before.attempt + 1, reason=None)
-        return Claim(claimed_again, taken=True, unclear=before.status is Status.SUBMITTING)
+        # Who asks for it again must not pay again for what an attempt of before has brought since.
+        first_since_asked = bool(before.attempts_before) and before.tries == 0
+        return Claim(claimed_again, taken=True, unclear=before.status is Status.SUBMITTING or first_since_asked)
 
     def refuse(self, upload: Upload, reason: str, status: Status) -> Recording | None:
         """Write a row that ends before any transcript was asked for; where there is a row already, return that."""
@@ -288,12 +298,131 @@ class Ledger:
 
     def note_extra_transcript(self, recording_id: str, transcript_id: str) -> None:
         """Note on the row that a second transcript of the recording was paid for; noting it again changes nothing."""
-        self._client.update_item(
-            TableName=self._recordings,
-            Key=_to_item({"recording_id": recording_id}),
-            UpdateExpression="ADD extra_transcripts :this",
-            ExpressionAttributeValues=_to_item({":this": {transcript_id}}),
+        with suppress(self._client.exceptions.ConditionalCheckFailedException):  # deleted meanwhile: no new row
+            self._client.update_item(
+                TableName=self._recordings,
+                Key=_to_item({"recording_id": recording_id}),
+                UpdateExpression="ADD extra_transcripts :this",
+                ConditionExpression="attribute_exists(recording_id)",
+                ExpressionAttributeValues=_to_item({":this": {transcript_id}}),
+            )
+
+    def ask_again(self, recording: Recording, reason: str) -> bool:
+        """Make a failed or ignored recording wait to be submitted; False if it is not so any more.
+
+        Its attempts are counted on, because they bind the webhooks; what it may try begins anew. What its transcript
+        was is kept among the former ones, so that late news of it fail nothing.
+        """
+        former = recording.retried_transcripts | ({recording.transcript_id} if recording.transcript_id else set())
+        return self._update(
+            recording,
+            set_={
+                "status": Status.QUEUED.value,
+                "reason": reason,
+                "lease_until": 0,
+                "due_at": int(self._now().timestamp()),
+                "open_shard": _shard(recording.recording_id),
+                "attempts_before": recording.attempt,
+                "retries_before": len(former),
+                "retried_transcripts": set(former) or None,
+            },
+            remove=("transcript_id", "submitted_at", "completed_at"),
+            only_while=(Status.FAILED, Status.IGNORED),
+            of_this_attempt=True,
         )
+
+    def ask_to_delete(self, recording: Recording) -> bool:
+        """Make a recording that has ended `deleting`, due now; False if it has not ended, or is so already."""
+        return self._update(
+            recording,
+            set_={
+                "status": Status.DELETING.value,
+                "due_at": int(self._now().timestamp()),
+                "open_shard": _shard(recording.recording_id),
+            },
+            remove=("reason",),
+            only_while=ENDED,
+        )
+
+    def take_deletion(self, recording_id: str, until: datetime) -> Recording | None:
+        """Take a recording that is to be deleted, until then. None if another has it, or if it is not."""
+        try:
+            answer = self._client.update_item(
+                TableName=self._recordings,
+                Key=_to_item({"recording_id": recording_id}),
+                UpdateExpression="SET due_at = :until",
+                ConditionExpression="#status = :deleting AND due_at <= :now",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues=_to_item(
+                    {
+                        ":until": int(until.timestamp()),
+                        ":deleting": Status.DELETING.value,
+                        ":now": int(self._now().timestamp()),
+                    }
+                ),
+                ReturnValues="ALL_NEW",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return None
+        return _read(answer["Attributes"])
+
+    def note_undeleted(self, recording: Recording, reason: str) -> None:
+        """Say why it is not deleted yet; the next sweep tries again."""
+        change = {"reason": reason, "due_at": int(self._now().timestamp())}
+        self._update(recording, set_=change, only_while=(Status.DELETING,))
+
+    def delete_again(self, recording: Recording) -> None:
+        """Something of a recording came into being after its deletion: have it deleted once more, row or no row."""
+        now = self._now()
+        row = {
+            **_first_row(recording.upload, now),
+            "created_at": recording.created_at,
+            "day": recording.day,
+            "attempt": recording.attempt,
+            "status": Status.DELETING.value,
+            "due_at": int(now.timestamp()),
+            "open_shard": _shard(recording.recording_id),
+        }
+        with suppress(self._client.exceptions.ConditionalCheckFailedException):  # a row of another kind stays
+            self._client.update_item(
+                TableName=self._recordings,
+                Key=_to_item({"recording_id": recording.recording_id}),
+                UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in row),
+                ConditionExpression="attribute_not_exists(recording_id) OR #status = :status",
+                ExpressionAttributeNames={f"#{name}": name for name in row},
+                ExpressionAttributeValues=_to_item({f":{name}": value for name, value in row.items()}),
+            )
+
+    def delete_phrases(self, recording: Recording) -> None:
+        """Delete the phrases; returns when a consistent read has found none."""
+        while True:
+            answer = self._client.query(
+                TableName=self._highlights,
+                KeyConditionExpression="recording_id = :id",
+                ProjectionExpression="recording_id, #position",
+                ExpressionAttributeNames={"#position": "position"},
+                ExpressionAttributeValues=_to_item({":id": recording.recording_id}),
+                ConsistentRead=True,
+            )
+            if not answer["Items"]:
+                return
+            self._write_batches([{"DeleteRequest": {"Key": key}} for key in answer["Items"]])
+
+    def drop(self, recording: Recording, until: datetime) -> bool:
+        """Delete the row of a deletion that was taken until then; False if it was asked for once more since."""
+        try:
+            self._client.delete_item(
+                TableName=self._recordings,
+                Key=_to_item({"recording_id": recording.recording_id}),
+                ConditionExpression=("attribute_not_exists(recording_id) OR (#status = :deleting AND due_at = :until)"),
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues=_to_item(
+                    {":deleting": Status.DELETING.value, ":until": int(until.timestamp())}
+                ),
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
 
     def still_open(self, recording_ids: Collection[str]) -> set[str]:
         """Those of the recordings that are being submitted, or have a transcript that has not ended."""
@@ -358,7 +487,7 @@ class Ledger:
         completed_at = utc_text(self._now())
         items = [self._highlight_item(recording, highlight, completed_at) for highlight in highlights]
         inside, before = items[:_TRANSACTION_PHRASES], items[_TRANSACTION_PHRASES:]
-        self._write_batches(before)
+        self._write_batches([{"PutRequest": {"Item": item}} for item in before])
         closing = self._update_request(
             recording,
             set_={"status": Status.COMPLETED.value, "completed_at": completed_at, **facts},
@@ -395,7 +524,7 @@ class Ledger:
                 "recording_id": recording.recording_id,
                 "position": highlight.position,
                 "text": highlight.text,
-                "phrase": highlight.phrase[:_PHRASE_CHARACTERS],
+                "phrase": highlight.phrase,
                 "count": highlight.count,
                 "rank": highlight.rank,
                 "timestamps": [{"start": start, "end": end} for start, end in highlight.timestamps[:_ITEM_TIMESTAMPS]],
@@ -407,12 +536,12 @@ class Ledger:
             }
         )
 
-    def _write_batches(self, items: Sequence[dict[str, Any]]) -> None:
-        for start in range(0, len(items), _BATCH_ITEMS):
-            puts = [{"PutRequest": {"Item": item}} for item in items[start : start + _BATCH_ITEMS]]
-            answer = self._client.batch_write_item(RequestItems={self._highlights: puts})  # type: ignore[dict-item]
+    def _write_batches(self, writes: Sequence[dict[str, Any]]) -> None:
+        for start in range(0, len(writes), _BATCH_ITEMS):
+            some = writes[start : start + _BATCH_ITEMS]
+            answer = self._client.batch_write_item(RequestItems={self._highlights: some})  # type: ignore[dict-item]
             if answer.get("UnprocessedItems"):
-                message = "DynamoDB is too busy to store all phrases; the message will be tried again."
+                message = "DynamoDB is too busy to write all phrases; they will be tried again."
                 raise StorageBusy(message)
 
     def _update(self, recording: Recording, *, set_: Mapping[str, Any], **change: Any) -> bool:
@@ -618,7 +747,7 @@ class Media:
             aws_access_key_id=session["AccessKeyId"],
             aws_secret_access_key=session["SecretAccessKey"],
             aws_session_token=session["SessionToken"],
-            config=_FOR_PRESIGNING,
+            config=FOR_PRESIGNING,
         )
         marked = {**_which(upload), "ResponseContentDisposition": recording_mark(upload.recording_id)}
         return signer.generate_presigned_url("get_object", Params=marked, ExpiresIn=PRESIGNED_SECONDS)
@@ -635,7 +764,7 @@ class Media:
 
 def origin_of(bucket: str) -> str:
     """Scheme and host of the bucket's presigned URLs, as a browser's policy names them."""
-    client: S3Client = boto3.client("s3", config=_FOR_PRESIGNING)
+    client: S3Client = boto3.client("s3", config=FOR_PRESIGNING)
     url = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "any"})
     return "://".join(urlsplit(url)[:2])
 
@@ -664,6 +793,121 @@ class Shelf:
     def _upload(self, version: Mapping[str, Any]) -> Upload:
         version_id = present_version(version["VersionId"])
         return Upload(self._bucket, version["Key"], version_id, version["ETag"].strip('"'), version["Size"])
+
+
+class Eraser:
+    """Both buckets, for a deletion: what it leaves of a recording is nothing, as a listing shows."""
+
+    def __init__(self, results_bucket: str) -> None:
+        self._results_bucket = results_bucket
+        self._client: S3Client = boto3.client("s3")
+
+    def erase_audio(self, recording: Recording) -> None:
+        """Delete exactly the object version that was uploaded; a newer upload of the key is another recording.
+
+        Delete markers go when nothing is left under them. Raises PermanentError or StorageBusy where S3 does not.
+        """
+        for _ in range(_ERASURES):
+            versions, markers = self._listed(recording.bucket, recording.key)
+            ours = [version for version in versions if _is_of(version, recording.upload)]
+            if not ours and (versions or not markers):
+                return
+            for version in ours or markers:
+                self._erase(recording, recording.bucket, version)
+        raise _not_erased(recording, "it is still listed after its deletion")
+
+    def erase_results(self, recording: Recording) -> None:
+        """Delete all versions and delete markers of both files. Raises as `erase_audio` does."""
+        for key in _result_keys(recording):
+            for _ in range(_ERASURES):
+                versions, markers = self._listed(self._results_bucket, key)
+                if not versions and not markers:
+                    break
+                for version in [*versions, *markers]:
+                    self._erase(recording, self._results_bucket, version)
+            else:
+                raise _not_erased(recording, "its results are still listed after their deletion")
+
+    def _listed(self, bucket: str, key: str) -> tuple[list[Any], list[Any]]:
+        """All versions of exactly this key, and its delete markers."""
+        versions: list[Any] = []
+        markers: list[Any] = []
+        pages = self._client.get_paginator("list_object_versions")
+        with _told_of_trouble(f"s3://{bucket}/{key}"):
+            for page in pages.paginate(Bucket=bucket, Prefix=key):
+                seen = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+                versions += [one for one in page.get("Versions", []) if one["Key"] == key]
+                markers += [one for one in page.get("DeleteMarkers", []) if one["Key"] == key]
+                if any(one["Key"] != key for one in seen):  # keys are listed in their order: the others come after it
+                    break
+        return versions, markers
+
+    def _erase(self, recording: Recording, bucket: str, version: Mapping[str, Any]) -> None:
+        which = {"Bucket": bucket, "Key": version["Key"], "VersionId": version["VersionId"]}
+        # Only an object without versions can be overwritten between the listing and here. S3 compares the current one.
+        compared = "ETag" in version and version["IsLatest"] and present_version(version["VersionId"]) is None
+        try:
+            with _told_of_trouble(recording.name):
+                self._client.delete_object(**which, **({"IfMatch": version["ETag"]} if compared else {}))
+        except _MovedOn:
+            return  # the next listing tells
+
+
+class _MovedOn(Exception):
+    """The key does not hold any more what was listed."""
+
+
+@contextmanager
+def _told_of_trouble(name: str) -> Iterator[None]:
+    """S3's troubles with a deletion, in words for people."""
+    try:
+        yield
+    except ClientError as error:
+        code = _code(error)
+        if code in ("PreconditionFailed", "NoSuchKey", "NoSuchVersion", "404", "412", "ConditionalRequestConflict"):
+            raise _MovedOn from error
+        if code in ("AccessDenied", "403", "InvalidRequest"):
+            message = (
+                f"S3 denies deleting {name}. Check the bucket policy, and whether Object Lock or a legal hold keeps it."
+            )
+            raise PermanentError(message) from error
+        message = f"S3 could not delete {name} ({code})."
+        raise StorageBusy(message) from error
+    except BotoCoreError as error:
+        message = f"S3 could not be asked to delete {name} ({type(error).__name__})."
+        raise StorageBusy(message) from error
+
+
+def _is_of(version: Mapping[str, Any], upload: Upload) -> bool:
+    """Whether a listed version is the upload; without versions, the same content is."""
+    listed = present_version(version["VersionId"])
+    return bool(listed == upload.version_id and (listed or version["ETag"].strip('"') == upload.etag))
+
+
+def _not_erased(recording: Recording, why: str) -> StorageBusy:
+    return StorageBusy(f"S3 could not delete {recording.name}: {why}.")
+
+
+class Uploads:
+    """Permissions to upload into the media bucket."""
+
+    def __init__(self, bucket: str) -> None:
+        self._bucket = bucket
+        self._client: S3Client = boto3.client("s3", config=FOR_PRESIGNING)
+
+    def permit(self, key: str, *, most_bytes: int, content_type: str) -> tuple[str, dict[str, str]]:
+        """Address and fields of a form that uploads one object under exactly this key, for PRESIGNED_SECONDS.
+
+        Its Content-Type is a proposal: the form may have another.
+        """
+        form = self._client.generate_presigned_post(
+            self._bucket,
+            key,
+            Fields={"Content-Type": content_type},
+            Conditions=[["content-length-range", 1, most_bytes], ["starts-with", "$Content-Type", ""]],
+            ExpiresIn=PRESIGNED_SECONDS,
+        )
+        return form["url"], form["fields"]
 
 
 class Bookmark:
@@ -718,6 +962,12 @@ def _unreadable(upload: Upload, error: ClientError) -> Exception:
     return error
 
 
+def _result_keys(recording: Recording) -> tuple[str, str]:
+    """Where the highlights and the transcript are, in the results bucket."""
+    place = f"dt={recording.day}/{recording.recording_id}"
+    return f"highlights/{place}.json", f"transcripts/{place}.json.gz"
+
+
 class Results:
     """The results bucket. The same recording always has the same keys."""
 
@@ -727,13 +977,13 @@ class Results:
 
     def put_highlights(self, recording: Recording, document: Mapping[str, Any]) -> str:
         """Store highlights/dt=<day>/<id>.json, one line, as Athena reads it. Returns its s3:// URI."""
-        return self._put(f"highlights/dt={recording.day}/{recording.recording_id}.json", _json(document))
+        return self._put(_result_keys(recording)[0], _json(document))
 
     def put_transcript(self, recording: Recording, document: Mapping[str, Any]) -> str:
         """Store transcripts/dt=<day>/<id>.json.gz. Returns its s3:// URI."""
         # mtime=0: the same transcript gives the same bytes.
         packed = gzip.compress(_json(document), mtime=0)
-        return self._put(f"transcripts/dt={recording.day}/{recording.recording_id}.json.gz", packed)
+        return self._put(_result_keys(recording)[1], packed)
 
     def _put(self, key: str, body: bytes) -> str:
         self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType="application/json")
@@ -809,6 +1059,19 @@ class PollLoop:
             )
         except self._client.exceptions.ExecutionAlreadyExists:
             return
+
+
+class SweepFunction:
+    """The sweep, which deletes what it is told to without waiting for its schedule."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._client = boto3.client("lambda")
+
+    def delete(self, recording_id: str) -> None:
+        """Call it, and do not wait for it."""
+        payload = json.dumps({"delete": recording_id})
+        self._client.invoke(FunctionName=self._name, InvocationType="Event", Payload=payload)
 
 
 class Secrets:

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,6 +18,7 @@ from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from audio_highlights.config import AudioTransfer, SubmitSettings
+from audio_highlights.deletion import Deleter
 from audio_highlights.errors import (
     ForeignTranscript,
     HighlightsError,
@@ -44,6 +46,7 @@ from audio_highlights.models import (
     Transcript,
     Upload,
     is_marked,
+    search_start,
     without_url_queries,
 )
 
@@ -51,8 +54,6 @@ WEBHOOK_HEADER = "x-audio-highlights-binding"
 HIGHLIGHTS_READY = "Highlights Ready"
 RECORDING_FAILED = "Recording Failed"
 _ARCHIVED = ("GLACIER", "DEEP_ARCHIVE")
-# The provider's clock and ours may differ.
-_CLOCK_DIFFERENCE = timedelta(minutes=5)
 # The message of a failed attempt comes again by itself, after at most 15 minutes. Later, it is lost.
 _MESSAGE_LOST = timedelta(minutes=20)
 _DOWNLOAD_ERROR = "Download error"
@@ -75,6 +76,7 @@ class Ledger(Protocol):
     def look_again_at(self, recording: Recording, due_at: datetime) -> Recording | None: ...
     def retry(self, recording: Recording, transcript_id: str, reason: str, due_at: datetime) -> bool: ...
     def note_extra_transcript(self, recording_id: str, transcript_id: str) -> None: ...
+    def delete_again(self, recording: Recording) -> None: ...
     def end(
         self,
         recording: Recording,
@@ -162,6 +164,7 @@ class Outcome(StrEnum):
     WAITING = "waiting"
     RETRIED = "retried"
     EXTRA = "extra transcript"
+    DELETED = "deleted"
 
 
 def binding(secret: str, recording_id: str, attempt: int) -> str:
@@ -337,16 +340,27 @@ class Submitter:
         none yet, the other attempt may still adopt this one.
         """
         there = self._ledger.get(recording.recording_id)
+        if _is_deleted(there):
+            self._provider.delete(transcript_id)
+            return Outcome.DELETED, f"transcript {transcript_id} was deleted: so is the recording"
         if there and there.transcript_id and there.transcript_id != transcript_id:
             _discard_extra(self._ledger, self._provider, recording, transcript_id)
             return Outcome.EXTRA, f"transcript {transcript_id} was deleted: {there.transcript_id} is the recording's"
         return outcome, f"transcript {transcript_id} is in work, and the row went on without us"
 
     def _orphan(self, recording: Recording) -> tuple[str, str] | None:
-        since = datetime.fromisoformat(recording.created_at) - _CLOCK_DIFFERENCE
+        """A transcript of the recording that is or may be paid for; of its former ones only what has completed since.
+
+        A former one that is still in work had its time.
+        """
         try:
+            for former in sorted(recording.retried_transcripts):
+                with suppress(TranscriptNotFound):
+                    if self._provider.get(former).status == "completed":
+                        return former, "completed"
+            since = search_start(recording, self._now())
             for transcript_id, status, audio_url in self._provider.created_since(since):
-                ours = audio_url == recording.upload_url or is_marked(audio_url, recording.recording_id)
+                ours = recording.is_heard_at(audio_url) and transcript_id not in recording.retried_transcripts
                 if ours and status != "error":
                     return transcript_id, status
         except RequestRefused as refusal:  # says nothing about the recording, which may be paid for
@@ -423,9 +437,8 @@ class Deliverer:
         it told the others: they are told again. Raises TranscriptNotReady while the provider works on it.
         """
         recording = self._ledger.get(finished.recording_id)
-        if recording is None:
-            message = f"No recording has the id {finished.recording_id}: its row was deleted."
-            raise ForeignTranscript(message)
+        if recording is None or recording.status is Status.DELETING:
+            return self._of_a_deleted(finished)
         if recording.status not in OPEN:
             if recording.status is Status.COMPLETED and recording.transcript_id != finished.transcript_id:
                 return self._extra(recording, finished)
@@ -441,7 +454,7 @@ class Deliverer:
             return self._completed(recording, transcript)
         if transcript.status == "error":
             reason = f"AssemblyAI could not transcribe it: {transcript.error}"
-            again = transcript.error.startswith(_DOWNLOAD_ERROR) and len(recording.retried_transcripts) < MOST_RETRIES
+            again = transcript.error.startswith(_DOWNLOAD_ERROR) and recording.retries < MOST_RETRIES
             return (self._retried if again else self._failed)(recording, finished, reason)
         message = f"Transcript {finished.transcript_id} is still {transcript.status}."
         raise TranscriptNotReady(message)
@@ -454,8 +467,8 @@ class Deliverer:
             raise ForeignTranscript(message)
 
     def _failed(self, recording: Recording, finished: Finished, reason: str) -> tuple[Outcome, str]:
-        if finished.transcript_id in recording.retried_transcripts or (
-            finished.attempt < recording.attempt and finished.transcript_id != recording.transcript_id
+        if finished.transcript_id != recording.transcript_id and (
+            finished.transcript_id in recording.retried_transcripts or finished.attempt < recording.attempt
         ):
             return Outcome.DUPLICATE, f"attempt {finished.attempt} failed, attempt {recording.attempt} is at work"
         if not self._ledger.end(recording, Status.FAILED, reason, transcript_id=finished.transcript_id):
@@ -486,14 +499,33 @@ class Deliverer:
             f"transcript {finished.transcript_id} is not the recording's: {recording.transcript_id} is",
         )
 
+    def _of_a_deleted(self, finished: Finished) -> tuple[Outcome, str]:
+        """What was late is deleted too, at the provider, where it is surely the deleted recording's."""
+        try:
+            transcript = self._provider.get(finished.transcript_id)
+        except TranscriptNotFound:
+            return Outcome.DUPLICATE, "recording and transcript are deleted"
+        marked = is_marked(transcript.audio_url, finished.recording_id)
+        if transcript.bound_recording != finished.recording_id and not marked:
+            message = (
+                f"No recording has the id {finished.recording_id}: its row was deleted. "
+                f"Transcript {finished.transcript_id} is not known to be its, and is left alone."
+            )
+            raise ForeignTranscript(message)
+        self._provider.delete(finished.transcript_id)
+        return Outcome.DELETED, f"transcript {finished.transcript_id} was deleted: so is the recording"
+
     def _completed(self, recording: Recording, transcript: Transcript) -> tuple[Outcome, str]:
         facts, highlights = self._store(recording, transcript)
         if not self._ledger.complete(recording, {**facts, "confidence": transcript.confidence}, highlights):
             winner = self._ledger.get(recording.recording_id)
             if winner and winner.status is Status.COMPLETED and winner.transcript_id != transcript.transcript_id:
-                self._store(winner, self._provider.get(str(winner.transcript_id)))  # over the files just written
+                self._store_again(winner)  # over the files just written
+            elif _is_deleted(winner):
+                self._ledger.delete_again(recording)  # with the files just written
             return Outcome.DUPLICATE, "the recording had ended already"
-        self._measure("seconds_to_highlights", self._seconds_since(recording.created_at))
+        if not recording.attempts_before:  # of one that was called anew, the time in between was nobody's
+            self._measure("seconds_to_highlights", self._seconds_since(recording.created_at))
         self._measure("audio_seconds", transcript.audio_duration or 0)
         self._events.put(HIGHLIGHTS_READY, {**_named(recording), **facts})
         self._line.leave(recording.recording_id)
@@ -506,14 +538,26 @@ class Deliverer:
         """Do again what comes after the row is closed; the files too, in case another transcript's overwrote them."""
         self._line.leave(recording.recording_id)
         if recording.status is Status.COMPLETED:
-            try:
-                facts, _ = self._store(recording, self._provider.get(str(recording.transcript_id)))
-            except TranscriptNotFound:
-                return Outcome.DUPLICATE, "already completed, and the provider has deleted the transcript since"
+            facts = self._store_again(recording)
+            if facts is None:
+                return Outcome.DUPLICATE, "already completed, and the transcript has been deleted since"
             self._events.put(HIGHLIGHTS_READY, {**_named(recording), **facts})
         elif recording.status is Status.FAILED:
             self._events.put(RECORDING_FAILED, _failed_detail(recording, recording.reason or ""))
         return Outcome.DUPLICATE, f"already {recording.status}; told again"
+
+    def _store_again(self, recording: Recording) -> dict[str, Any] | None:
+        """Write the files of a completed recording once more; None where that was not to be.
+
+        Somebody may have it deleted meanwhile: then the deletion must see the files.
+        """
+        facts = None
+        with suppress(TranscriptNotFound):
+            facts, _ = self._store(recording, self._provider.get(str(recording.transcript_id)))
+        if _is_deleted(self._ledger.get(recording.recording_id)):
+            self._ledger.delete_again(recording)
+            return None
+        return facts
 
     def _store(self, recording: Recording, transcript: Transcript) -> tuple[dict[str, Any], list[Highlight]]:
         """Write both files; returns what row and event say of the transcript, and the highlights."""
@@ -542,7 +586,10 @@ class Deliverer:
 
 
 class Sweeper:
-    """Heals what nobody else will: asks for transcripts without news, calls who was forgotten, gives up at last."""
+    """Heals what nobody else will: asks for transcripts without news, calls who was forgotten, gives up at last.
+
+    And ends the deletions that were asked for.
+    """
 
     def __init__(
         self,
@@ -552,6 +599,7 @@ class Sweeper:
         results_queue: Queue,
         events: Events,
         line: Line,
+        deleter: Deleter,
         now: Callable[[], datetime],
         overdue_seconds: int,
     ) -> None:
@@ -560,6 +608,7 @@ class Sweeper:
         self._results_queue = results_queue
         self._events = events
         self._line = line
+        self._deleter = deleter
         self._now = now
         self._overdue = timedelta(seconds=overdue_seconds)
 
@@ -567,34 +616,41 @@ class Sweeper:
         """Look at every due row once, then call as many waiting ones as there are places for.
 
         Stops at `until` (time.monotonic()). Returns how many rows were due, and what became of them: ended, open,
-        submitted again, waiting, given up, could not be asked about, looked at by another; how long the longest of
-        them has been at work, waiting aside; how many were called; how many places are taken; and whether the line
-        is stopped (1 or 0).
+        submitted again, waiting, given up, could not be asked about, deleted, could not be deleted yet, looked at by
+        another; how long the longest of those at work has been so; how many were called; how many places are taken;
+        and whether the line is stopped (1 or 0).
         """
-        names = ("due", "ended", "open", "resubmitted", "waiting", "given_up", "unanswered", "taken")
-        counts = dict.fromkeys((*names, "oldest_at_work_seconds"), 0)
+        looked_at = ("ended", "open", "resubmitted", "waiting", "given_up", "unanswered", "taken")
+        counts = dict.fromkeys(("due", *looked_at, "deleted", "undeleted", "oldest_at_work_seconds"), 0)
         flight = self._line.tidy()
         for recording in self._ledger.due(self._now()):
             if time.monotonic() >= until:
                 break
             counts["due"] += 1
             counts[self._look(recording)] += 1
-            if not waits(recording):
-                age = self._now() - datetime.fromisoformat(recording.submitted_at or recording.created_at)
-                counts["oldest_at_work_seconds"] = max(counts["oldest_at_work_seconds"], int(age.total_seconds()))
+            counts["oldest_at_work_seconds"] = max(counts["oldest_at_work_seconds"], self._seconds_at_work(recording))
         called = self._line.call_for_room()
         return {**counts, "called": called, "in_flight": len(flight.holders), "stopped": int(bool(flight.stopped))}
 
+    def _seconds_at_work(self, recording: Recording) -> int:
+        """0 for one that is not: it waits, is being deleted, or was called anew, long after it was uploaded."""
+        if recording.status not in OPEN or waits(recording):
+            return 0
+        since = recording.submitted_at or (None if recording.attempts_before else recording.created_at)
+        return int((self._now() - datetime.fromisoformat(since)).total_seconds()) if since else 0
+
     def _look(self, recording: Recording) -> str:
-        if waits(recording) and recording.attempt < MOST_ATTEMPTS:
+        if recording.status is Status.DELETING:
+            return self._deleter.delete(recording.recording_id)
+        if waits(recording) and recording.tries < MOST_ATTEMPTS:
             return "waiting"
         row = self._ledger.look_again_at(recording, self._now() + self._overdue)
         if row is None:
             return "taken"
         if row.transcript_id is None:
-            if row.attempt >= MOST_ATTEMPTS:
+            if row.tries >= MOST_ATTEMPTS:
                 last = row.reason or "submit died without a reason, see its log."
-                return self._give_up(row, f"It was submitted {row.attempt} times in vain. The last time: {last}")
+                return self._give_up(row, f"It was submitted {row.tries} times in vain. The last time: {last}")
             self._line.send(row)  # its message is lost, or it waits for longer than any message does
             return "resubmitted"
         return self._ask(row, row.transcript_id)
@@ -663,6 +719,11 @@ def _discard_extra(ledger: Ledger, provider: Provider, recording: Recording, tra
     """Name it on the row, then delete it: who dies in between has counted it, and counts it only once."""
     ledger.note_extra_transcript(recording.recording_id, transcript_id)
     provider.delete(transcript_id)
+
+
+def _is_deleted(recording: Recording | None) -> bool:
+    """Whether it is gone, or about to be."""
+    return recording is None or recording.status is Status.DELETING
 
 
 def has_ended(provider: Provider, finished: Finished) -> bool:

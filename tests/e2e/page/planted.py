@@ -102,54 +102,11 @@ def long_call() -> dict[str, Any]:
 
 
 _THINGS = ("invoice", "router", "delivery", "contract", "refund")
-_FILL = [
-    "so",
-    "the",
-    "line",
-    "was",
-    "quiet",
-    "again",
-    "and",
-    "we",
-    "waited",
-    "for",
-    "somebody",
-    "to",
-    "pick",
-    "up",
-    "because",
-    "it",
-    "had",
-    "been",
-    "a",
-    "long",
-    "day",
-    "in",
-    "which",
-    "nothing",
-    "came",
-    "when",
-    "they",
-    "said",
-    "it",
-    "would",
-    "although",
-    "we",
-    "asked",
-    "twice",
-    "and",
-    "were",
-    "told",
-    "that",
-    "it",
-    "must",
-    "be",
-    "on",
-    "the",
-    "way",
-    "by",
-    "now",
-]
+_PROSE = (
+    "so the line was quiet again and we waited for somebody to pick up because it had been a long day in which "
+    "nothing came when they said it would although we asked twice and were told that it must be on the way by now"
+)
+_FILL = _PROSE.split()
 
 
 def silence(seconds: int) -> bytes:

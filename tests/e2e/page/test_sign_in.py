@@ -31,7 +31,7 @@ def test_a_wrong_password_does_not_lead_to_the_page(stranger: Visit, stack: Stac
 
 def test_an_answer_that_was_not_asked_for_is_refused(stranger: Visit) -> None:
     page = stranger("/?code=from-elsewhere&state=from-elsewhere")
-    expect(page.get_by_role("alert")).to_contain_text("not asked for here")
+    expect(page.get_by_role("alert")).to_contain_text("was not asked for")
     assert page.evaluate("sessionStorage.getItem('tokens')") is None
     assert "code=" not in page.url
 
