@@ -13,6 +13,8 @@ from uuid import uuid4
 import boto3
 import pytest
 
+from audio_highlights.storage import EventBus
+from audio_highlights.workflow import HIGHLIGHTS_READY, RECORDING_FAILED
 from local.stack import Local
 from tests.deployed_template import as_written, in_mode
 from tests.integration.resources import created
@@ -98,3 +100,18 @@ def test_an_alarm_goes_off_on_its_metric_and_is_told_when_it_begins_and_ends(wat
 def test_alarms_are_mailed_to_whom_the_parameter_names(watched: Watched) -> None:
     [mail] = boto3.client("sns").list_subscriptions_by_topic(TopicArn=watched.of["AlarmTopic"])["Subscriptions"][:1]
     assert (mail["Protocol"], mail["Endpoint"]) == ("email", "operator@example.com")
+
+
+# ---- highlights are announced
+
+
+def test_who_subscribes_to_the_highlights_topic_hears_of_every_recording_of_this_stack_alone(watched: Watched) -> None:
+    subscriber, bus = watched.subscribed("HighlightsTopic"), EventBus()
+    ready = {"recording_id": "r1", "bucket": watched.of["MediaBucket"], "key": "a.wav", "top_highlights": ["a refund"]}
+    bus.put(HIGHLIGHTS_READY, {**ready, "recording_id": "r0", "bucket": "another stack's"})
+    bus.put(HIGHLIGHTS_READY, ready)
+    bus.put(RECORDING_FAILED, {**ready, "recording_id": "r2", "reason": "no audio in it"})
+    heard = [subscriber.hears(source="audio-highlights") for _ in range(2)]
+    assert {one["detail"]["recording_id"] for one in heard} == {"r1", "r2"}
+    [told] = [one["detail"] for one in heard if one["detail-type"] == HIGHLIGHTS_READY]
+    assert told == ready

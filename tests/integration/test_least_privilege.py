@@ -4,6 +4,7 @@ The stack is template.yaml in poll mode, which has all roles, deployed to the lo
 say. Nothing consumes its queues, so a message that a role may send changes nothing. Every call is made as every role.
 """
 
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -214,6 +215,11 @@ CALLS = {
         "put_role_policy",
         lambda of: {"RoleName": of["WebhookRole"], "PolicyName": "more", "PolicyDocument": "{}"},
     ),
+    # With the key itself, and not through a service that holds the stack's data.
+    "make a data key": call(
+        "kms:GenerateDataKey", "generate_data_key", lambda of: {"KeyId": of["key"], "KeySpec": "AES_256"}
+    ),
+    "decrypt": call("kms:Decrypt", "decrypt", lambda of: {"CiphertextBlob": b64decode(of["sealed"])}),
     "read logs": call("logs:FilterLogEvents", "filter_log_events", lambda of: {"logGroupName": of["SubmitLogs"]}),
     "read the stack": call("cloudformation:DescribeStacks", "describe_stacks", lambda _: {}),
 }
@@ -281,8 +287,11 @@ ALLOWED = {
 @pytest.fixture(scope="module")
 def names(local_system: Local) -> Iterator[dict[str, str]]:
     """What the stack's resources are called, by their names in the template."""
-    iam, s3 = boto3.client("iam"), boto3.client("s3")
-    with created(NAME, without_code(in_mode("poll")), AssemblyAIApiKey="a key", EnforceTls="false") as of:
+    iam, s3, kms = boto3.client("iam"), boto3.client("s3"), boto3.client("kms")
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    given = {"AssemblyAIApiKey": "a key", "EnforceTls": "false", "KmsKeyArn": key}
+    with created(NAME, without_code(in_mode("poll")), **given) as of:
+        of |= {"key": key, "sealed": b64encode(kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]).decode()}
         for name in ALLOWED:
             of[f"{name}.Arn"] = iam.get_role(RoleName=of[name])["Role"]["Arn"]
         of["version"] = s3.put_object(Bucket=of["MediaBucket"], Key=RECORDING, Body=b"a recording")["VersionId"]

@@ -95,7 +95,7 @@ def lines(output: str) -> list[dict[str, Any]]:
 
 
 def metrics(output: str) -> dict[tuple[str, str, str], float]:
-    """What was measured, as CloudWatch reads it from standard output: {(namespace, service, name): sum of its values}."""
+    """What was measured, as CloudWatch reads it from standard output: {(namespace, service, name): sum of values}."""
     found: dict[tuple[str, str, str], float] = {}
     for line in _read(output):
         for directive in line.get("_aws", {}).get("CloudWatchMetrics", []):

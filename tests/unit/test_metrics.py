@@ -1,5 +1,6 @@
 """What the functions measure, and that alarms and dashboard watch what is measured, by exactly its name."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,22 @@ def test_every_other_alarm_watches_a_metric_of_aws_on_a_resource_of_ours() -> No
             [dimension] = alarm["Dimensions"]
             [on] = dimension["Value"].values()
             assert resources[on if isinstance(on, str) else on[0]]["Type"] == kind, name
+
+
+def test_the_dashboard_shows_metrics_that_are_printed_and_every_alarm(measured: set[tuple[str, str]]) -> None:
+    body = as_written()["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    widgets = json.loads(body)["widgets"]
+    shown = [line for widget in widgets for line in widget["properties"].get("metrics", [])]
+    own = [line for line in shown if line[0] == "${AWS::StackName}"]
+    for _, name, dimension, service, *_ in own:
+        assert dimension == "service"
+        assert (service, name) in measured
+    assert len(own) > 10
+    by_id = {line[-1].get("id") for line in shown if isinstance(line[-1], dict)}
+    for [expression] in [line for line in shown if isinstance(line[0], dict)]:
+        assert set(re.findall(r"[a-z_]+", expression["expression"])) <= by_id
+    always = {name for name in alarms() if "Condition" not in as_written()["Resources"][name]}
+    assert set(re.findall(r"\$\{(\w+)\.Arn\}", body)) == always
 
 
 def test_every_queue_and_every_function_is_watched() -> None:
