@@ -69,8 +69,9 @@ check: install .tools/checkov/installed .tools/asl-validator/installed .tools/vi
 	@$(PYTHON) -m tests.deployed_template .aws-sam/check
 	$(BIN)/cfn-lint --include-checks $(CFN_INFORMATION) -- .aws-sam/check/webhook.json .aws-sam/check/poll.json
 	$(NODE) .tools/asl-validator/node_modules/.bin/asl-validator --json-path .aws-sam/check/poll.asl.json
+	$(BIN)/cfn-lint --include-checks $(CFN_INFORMATION) -- analytics.yaml deploy-role.yaml
 	.tools/checkov/bin/checkov --framework cloudformation --quiet --compact --skip-download \
-		-f template.yaml .aws-sam/check/webhook.json .aws-sam/check/poll.json
+		-f template.yaml .aws-sam/check/webhook.json .aws-sam/check/poll.json analytics.yaml deploy-role.yaml
 	$(BIN)/bandit --quiet --recursive --severity-level medium functions layers cli local
 	$(PYTHON) -m tests.secret_scan
 	@$(UV) export --quiet --locked --only-group runtime --no-header --no-annotate | diff layers/shared/requirements.txt - \
@@ -99,6 +100,9 @@ build: install ## sam build
 
 deploy: build ## sam deploy to your AWS account; asks for what it needs
 	$(BIN)/sam deploy --guided
+
+deploy-analytics: install ## Questions over all highlights by Athena, beside the stack STACK=audio-highlights
+	$(BIN)/python -m cli.analytics "$(or $(STACK),audio-highlights)"
 
 clean: local-down ## Stop what runs and delete all that was built or installed here
 	rm -rf .aws-sam .local .venv .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis

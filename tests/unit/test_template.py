@@ -429,7 +429,7 @@ def test_queues_are_encrypted_with_a_key_of_aws_or_the_customer_s(template: dict
 
 def test_a_customer_s_key_encrypts_all_that_holds_anything(template: dict[str, Any]) -> None:
     assert template["Parameters"]["KmsKeyArn"]["Default"] == ""
-    keyed = {
+    keyed: dict[str, Callable[[dict[str, Any]], Any]] = {
         "AWS::S3::Bucket": lambda of: of["BucketEncryption"]["ServerSideEncryptionConfiguration"][0][
             "ServerSideEncryptionByDefault"
         ]["Fn::If"][1]["KMSMasterKeyID"],

@@ -145,6 +145,7 @@ class Recording:
     extra_transcripts: frozenset[str] = frozenset()
     attempts_before: int = 0  # `attempt` when people last asked for it again; it counts on, the chances do not
     retries_before: int = 0  # the same of `retried_transcripts`
+    metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def tries(self) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.logging.types import PowertoolsLogRecord
+from aws_lambda_powertools.metrics import MetricUnit
 
 from audio_highlights.models import without_url_queries
 
@@ -50,5 +51,5 @@ def write_metrics(metrics: Metrics) -> None:
 
 def write_zero(name: str, service: str) -> None:
     """Say of another function's metric that nothing is known to have happened, so that silence differs from rest."""
-    with single_metric(name=name, unit="Count", value=0, default_dimensions={"service": service}):
+    with single_metric(name=name, unit=MetricUnit.Count, value=0, default_dimensions={"service": service}):
         pass

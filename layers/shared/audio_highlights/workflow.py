@@ -575,6 +575,7 @@ class Deliverer:
             **_named(recording),
             **facts,
             "created_at": recording.created_at,
+            "metadata": dict(recording.metadata),
             "auto_highlights_result": transcript.body.get("auto_highlights_result"),
         }
         whole = {**transcript.body, "audio_url": without_url_queries(transcript.audio_url)}
