@@ -21,7 +21,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo local view local-down upload test unit soak mutants check secrets-baseline check-api-schema \
-	bench-recognition bench-phrases format lock build deploy clean
+	bench-recognition bench-phrases format lock build deploy deploy-analytics clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -101,8 +101,10 @@ build: install ## sam build
 deploy: build ## sam deploy to your AWS account; asks for what it needs
 	$(BIN)/sam deploy --guided
 
-deploy-analytics: install ## Questions over all highlights by Athena, beside the stack STACK=audio-highlights
-	$(BIN)/python -m cli.analytics "$(or $(STACK),audio-highlights)"
+deploy-analytics: install ## Athena over all highlights of STACK=audio-highlights, as a stack of its own
+	@bucket=$$($(PYTHON) -c "import sys; from cli.stack import Stack; print(Stack.named(sys.argv[1]).outputs[sys.argv[2]])" \
+		"$(or $(STACK),audio-highlights)" ResultsBucketName) && $(BIN)/sam deploy --template-file analytics.yaml \
+		--stack-name "$(or $(STACK),audio-highlights)-analytics" --parameter-overrides "ResultsBucketName=$$bucket"
 
 clean: local-down ## Stop what runs and delete all that was built or installed here
 	rm -rf .aws-sam .local .venv .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis
