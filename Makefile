@@ -20,7 +20,7 @@ export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo local view local-down upload test unit soak mutants check secrets-baseline check-api-schema \
+.PHONY: help install demo local view local-down upload test unit pictures soak mutants check secrets-baseline check-api-schema \
 	bench-recognition bench-phrases format lock build deploy deploy-analytics clean
 
 help: ## Show this help
@@ -48,6 +48,9 @@ test: install .tools/viewer/installed ## All tests: unit, integration, and end t
 
 unit: install ## The unit tests alone: no network, seconds
 	@$(PYTHON) -m pytest tests/unit
+
+pictures: install .tools/viewer/installed ## Take the README's pictures of the page anew
+	@$(PYTHON) -m pytest tests/e2e/page/test_pictures.py --pictures docs/pictures
 
 mutants: install ## Break the protocol, one way at a time; a test must notice each (5 minutes)
 	@$(PYTHON) -m tests.mutants

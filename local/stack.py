@@ -65,7 +65,7 @@ class Local:
         except FileNotFoundError:
             return local
         local.aws_port, local.engine_port = state["aws_port"], state["engine_port"]
-        local.engine_key, local.page_password = state["engine_key"], state["page_password"]
+        local.engine_key, local.page_password = state["engine_key"], state.get("page_password", "")
         local.aws = Background(**state["aws"]) if state["aws"] else None
         local.engine = Background(**state["engine"]) if state["engine"] else None
         return local

@@ -9,6 +9,10 @@ TESTS = Path(__file__).parent
 _TOGETHER = ("e2e/test_soak.py", "e2e", "integration/engine", "integration")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--pictures", type=Path, metavar="FOLDER", help="Keep the pictures of the page there.")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of the deployed stacks, of the engine and of the local AWS together; unit tests run anywhere."""
     for item in items:

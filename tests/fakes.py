@@ -130,7 +130,7 @@ class FakeLedger:
         row["attempt"] = row.get("attempt", 0) + 1
         row.pop("reason", None)
         self._journal.note("claim")
-        asked_again = bool(before and before.attempts_before and before.tries == 0)
+        asked_again = bool(before and 0 < before.attempts_before == before.attempt)
         unclear = bool(before and before.status is Status.SUBMITTING) or asked_again
         return Claim(_recording(row), taken=True, unclear=unclear)
 
@@ -149,8 +149,12 @@ class FakeLedger:
         self._journal.note("refuse")
         return None
 
-    def release(self, recording: Recording, reason: str, status: Status, due_at: datetime) -> None:
+    def release(
+        self, recording: Recording, reason: str, status: Status, due_at: datetime, *, waited: bool = False
+    ) -> None:
         change = {"status": status, "reason": reason, "lease_until": 0, "due_at": int(due_at.timestamp())}
+        if waited:
+            change["attempts_waited"] = recording.attempts_waited + 1
         self._update("release", recording, change, only_while=(Status.SUBMITTING,), of_this_attempt=True)
 
     def note_upload_url(self, recording: Recording, upload_url: str) -> None:
@@ -212,7 +216,7 @@ class FakeLedger:
             "ask again",
             recording,
             change,
-            remove=("transcript_id", "submitted_at", "completed_at"),
+            remove=("transcript_id", "submitted_at", "completed_at", "attempts_waited"),
             only_while=(Status.FAILED, Status.IGNORED),
             of_this_attempt=True,
         )
@@ -349,6 +353,7 @@ def _recording(row: Mapping[str, Any]) -> Recording:
         retried_transcripts=frozenset(row.get("retried_transcripts", ())),
         extra_transcripts=frozenset(row.get("extra_transcripts", ())),
         attempts_before=row.get("attempts_before", 0),
+        attempts_waited=row.get("attempts_waited", 0),
         retries_before=row.get("retries_before", 0),
     )
 

@@ -19,8 +19,12 @@ COPIED_FILES = ("pyproject.toml", "template.yaml")
 WORKFLOW = "layers/shared/audio_highlights/workflow.py"
 LINE = "layers/shared/audio_highlights/line.py"
 STORAGE = "layers/shared/audio_highlights/storage.py"
+MODELS = "layers/shared/audio_highlights/models.py"
+DELETION = "layers/shared/audio_highlights/deletion.py"
+UPLOADS = "layers/shared/audio_highlights/uploads.py"
 BATCH = "layers/shared/audio_highlights/batch.py"
 WEBHOOK = "layers/shared/audio_highlights/webhook.py"
+DELETIONS = "tests/integration/test_deletion.py"
 TABLES = "tests/integration/test_ledger.py"  # a conditional write needs a DynamoDB to fail
 _FAILED = re.compile(r"^(?:FAILED|ERROR) \S+?::(\S+)", re.MULTILINE)
 
@@ -108,9 +112,9 @@ MUTANTS = [
     ),
     Mutant(
         "another recording's transcript is adopted",
-        WORKFLOW,
-        "ours = audio_url == recording.upload_url or is_marked(audio_url, recording.recording_id)",
-        "ours = True",
+        MODELS,
+        "return audio_url == self.upload_url or is_marked(audio_url, self.recording_id)",
+        "return True",
         unit("submit"),
     ),
     Mutant(
@@ -158,8 +162,8 @@ MUTANTS = [
     Mutant(
         "who has waited longest is not called first",
         WORKFLOW,
-        "self._ledger.release(recording, reason, status, datetime.fromisoformat(recording.created_at))",
-        "self._ledger.release(recording, reason, status, self._now())",
+        "due = datetime.fromisoformat(recording.created_at)",
+        "due = self._now()",
         unit("line"),
     ),
     Mutant(
@@ -235,7 +239,7 @@ MUTANTS = [
     Mutant(
         "new URLs without end",
         WORKFLOW,
-        " and len(recording.retried_transcripts) < MOST_RETRIES",
+        " and recording.retries < MOST_RETRIES",
         "",
         unit("line"),
     ),
@@ -285,7 +289,7 @@ MUTANTS = [
     Mutant(
         "the failure of an older attempt ends a newer one",
         WORKFLOW,
-        "finished.attempt < recording.attempt and finished.transcript_id != recording.transcript_id",
+        "finished.transcript_id in recording.retried_transcripts or finished.attempt < recording.attempt",
         "finished.attempt > recording.attempt",
         unit("deliver"),
     ),
@@ -307,7 +311,7 @@ MUTANTS = [
     Mutant(
         "of two results at once the files are the loser's",
         WORKFLOW,
-        "                self._store(winner, self._provider.get(str(winner.transcript_id)))  # over",
+        "                self._store_again(winner)  # over",
         "                pass  # over",
         unit("deliver"),
     ),
@@ -345,6 +349,104 @@ MUTANTS = [
         "            queue.bury(record.body)\n",
         "",
         unit("batch"),
+    ),
+    Mutant(
+        "what is in work can be deleted",
+        STORAGE,
+        "only_while=ENDED,",
+        "only_while=tuple(Status),",
+        (DELETIONS,),
+    ),
+    Mutant(
+        "two delete at once",
+        STORAGE,
+        'ConditionExpression="#status = :deleting AND due_at <= :now",',
+        'ConditionExpression="#status = :deleting AND (due_at <= :now OR due_at > :now)",',
+        (DELETIONS,),
+    ),
+    Mutant(
+        "a deletion does not see what came late",
+        STORAGE,
+        "(#status = :deleting AND due_at = :until)",
+        "(#status = :deleting AND due_at <= :until)",
+        (DELETIONS,),
+    ),
+    Mutant(
+        "a newer upload without versions is deleted for an older one",
+        STORAGE,
+        """(listed or version["ETag"].strip('"') == upload.etag)""",
+        "True",
+        (DELETIONS,),
+    ),
+    Mutant(
+        "an upload that comes between the listing and the deletion is deleted",
+        STORAGE,
+        '({"IfMatch": version["ETag"]} if compared else {})',
+        "{}",
+        (DELETIONS,),
+    ),
+    Mutant(
+        "a retry over a newer failure",
+        STORAGE,
+        "only_while=(Status.FAILED, Status.IGNORED),\n            of_this_attempt=True,",
+        "only_while=(Status.FAILED, Status.IGNORED),",
+        (DELETIONS,),
+    ),
+    Mutant(
+        "the row goes before the event",
+        DELETION,
+        "        self._events.put(RECORDING_DELETED,",
+        "        self._ledger.drop(recording, self._now() + _TURN)\n        self._events.put(RECORDING_DELETED,",
+        unit("deletion"),
+    ),
+    Mutant(
+        "extra transcripts stay at the provider",
+        MODELS,
+        "return self.retried_transcripts | self.extra_transcripts | of_now",
+        "return self.retried_transcripts | of_now",
+        unit("deletion"),
+    ),
+    Mutant(
+        "files that are written during a deletion stay",
+        WORKFLOW,
+        "            self._ledger.delete_again(recording)\n            return None\n",
+        "            return None\n",
+        unit("deletion"),
+    ),
+    Mutant(
+        "late news have another's transcript deleted",
+        WORKFLOW,
+        "if transcript.bound_recording != finished.recording_id and not marked:",
+        "if False:",
+        unit("deletion"),
+    ),
+    Mutant(
+        "a retry pays again for what has completed",
+        WORKFLOW,
+        'if self._provider.get(former).status == "completed":',
+        "if False:",
+        unit("orders"),
+    ),
+    Mutant(
+        "who probes a stopped line is given up in the end",
+        MODELS,
+        "return self.attempt - self.attempts_before - self.attempts_waited",
+        "return self.attempt - self.attempts_before",
+        unit("line"),
+    ),
+    Mutant(
+        "a retry gives up at once",
+        MODELS,
+        "return self.attempt - self.attempts_before - self.attempts_waited",
+        "return self.attempt - self.attempts_waited",
+        unit("orders"),
+    ),
+    Mutant(
+        "a form's key is what S3 makes of it",
+        UPLOADS,
+        'dict.fromkeys("/\\\\$", "_")',
+        'dict.fromkeys("/\\\\", "_")',
+        unit("uploads"),
     ),
 ]
 

@@ -2,7 +2,7 @@
 import { post, remove } from "./api.js";
 import { confirmed } from "./dialog.js";
 import { element } from "./dom.js";
-import { fileName, visible } from "./format.js";
+import { fileName, reasonOf, visible } from "./format.js";
 
 /** On the window, after something was done: detail is {recording_id, status}, as the API answered. */
 export const CHANGED = "recording-changed";
@@ -19,7 +19,7 @@ const named = ({ key }) => element("bdi", { class: "name" }, visible(fileName(ke
 /**
  * Asks, and deletes. Tells whether it did; the user may think better of it.
  *
- * @param {{recording_id: string, key: string, status: string}} recording
+ * @param {{recording_id: string, bucket: string, key: string, status: string, reason?: string}} recording
  * @param {() => HTMLElement | null | undefined} [otherwise] who takes the focus where the button is gone
  */
 export async function askToDelete(recording, otherwise) {
@@ -40,14 +40,15 @@ export async function askToDelete(recording, otherwise) {
 
 /** Asks, and submits again. Tells whether it did. */
 export async function askToRetry(recording, otherwise) {
-  const cost = recording.status === "failed"
-    ? "AssemblyAI bills the new transcript. The failed one cost nothing."
-    : "No transcript was paid for so far. If the recording is accepted this time, AssemblyAI bills one.";
+  const cost =
+    recording.status === "failed"
+      ? "AssemblyAI bills the new transcript. The failed one cost nothing."
+      : "No transcript was paid for so far. If the recording is accepted this time, AssemblyAI bills one.";
   return confirmed({
     title: "Transcribe this recording again?",
     text: [
       named(recording),
-      recording.reason && `It ${recording.status === "failed" ? "failed" : "was ignored"}: ${recording.reason}`,
+      recording.reason && `It ${recording.status === "failed" ? "failed" : "was ignored"}: ${reasonOf(recording)}`,
       cost,
     ].filter(Boolean),
     action: "Retry",

@@ -18,9 +18,13 @@ let turn = 0;
 
 async function route({ focus = true, scroll = 0 } = {}) {
   const parameters = new URLSearchParams(location.search);
-  const page = parameters.has("recording") ? "recording" : parameters.get("view") === "phrases" ? "phrases" : "recordings";
+  const page = parameters.has("recording")
+    ? "recording"
+    : parameters.get("view") === "phrases"
+      ? "phrases"
+      : "recordings";
   const mine = ++turn;
-  for (const link of document.querySelectorAll("nav [data-page]")) {
+  for (const link of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("nav [data-page]"))) {
     if (link.dataset.page === page) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
@@ -49,7 +53,8 @@ async function route({ focus = true, scroll = 0 } = {}) {
   // A screen reader goes on from the page's name, unless the page has put the focus somewhere.
   const heading = main.querySelector("h1") ?? main;
   heading.tabIndex = -1;
-  if (focus && (document.activeElement === main || !main.contains(document.activeElement))) heading.focus({ preventScroll: true });
+  if (focus && (document.activeElement === main || !main.contains(document.activeElement)))
+    heading.focus({ preventScroll: true });
 }
 
 /** Goes to another page without loading everything again. */
@@ -70,12 +75,18 @@ export function rewrite(href) {
 
 function failed(error) {
   main.replaceChildren(
-    element("div", { class: "message bad", role: "alert" },
+    element(
+      "div",
+      { class: "message bad", role: "alert" },
       element("h1", {}, "That did not work"),
       element("p", {}, error.message),
-      element("div", { class: "actions" },
+      element(
+        "div",
+        { class: "actions" },
         element("button", { class: "primary", onclick: () => location.reload() }, "Try again"),
-        element("button", { onclick: () => guarded(signIn) }, "Sign in again"))),
+        element("button", { onclick: () => guarded(signIn) }, "Sign in again"),
+      ),
+    ),
   );
 }
 
@@ -87,15 +98,18 @@ function signedOut() {
   shown = { page: "", search: "", leave() {}, update: undefined };
   document.getElementById("user").replaceChildren();
   main.replaceChildren(
-    element("div", { class: "message", role: "alert" },
+    element(
+      "div",
+      { class: "message", role: "alert" },
       element("h1", {}, "You are signed out"),
       element("p", {}, "You signed out in another tab."),
-      element("button", { class: "primary", onclick: () => guarded(signIn) }, "Sign in")),
+      element("button", { class: "primary", onclick: () => guarded(signIn) }, "Sign in"),
+    ),
   );
 }
 
 document.addEventListener("click", (event) => {
-  const link = event.target.closest?.("a[href]");
+  const link = /** @type {HTMLAnchorElement} */ (/** @type {Element} */ (event.target).closest?.("a[href]"));
   const plain = event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
   if (!link || !plain || event.defaultPrevented || link.origin !== location.origin) return;
   if (link.pathname !== "/" || link.target || link.hasAttribute("download")) return;
@@ -119,9 +133,12 @@ onSignedOut(signedOut);
 guarded(async () => {
   await comeBack();
   if (!(await token())) await signIn();
-  document.getElementById("user").replaceChildren(
-    element("span", { title: userName() }, userName()),
-    element("button", { class: "quiet", onclick: () => guarded(signOut) }, "Sign out"));
+  document
+    .getElementById("user")
+    .replaceChildren(
+      element("span", { title: userName() }, userName()),
+      element("button", { class: "quiet", onclick: () => guarded(signOut) }, "Sign out"),
+    );
   acceptDrops();
   await route({ focus: false });
 });

@@ -14,15 +14,22 @@ import { element } from "./dom.js";
  * @returns {Promise<boolean>} whether it was done
  */
 export function confirmed({ title, text, action, danger = false, act, otherwise }) {
-  const before = document.activeElement;
+  const before = /** @type {HTMLElement} */ (document.activeElement);
   const wrong = element("p", { class: "wrong", role: "alert" });
   const yes = element("button", { class: danger ? "danger" : "primary", type: "button" }, action);
   const no = element("button", { type: "button", autofocus: true }, "Cancel");
-  const dialog = element("dialog", { "aria-labelledby": "dialog-title", "aria-describedby": "dialog-text" },
+  const dialog = element(
+    "dialog",
+    { "aria-labelledby": "dialog-title", "aria-describedby": "dialog-text" },
     element("h2", { id: "dialog-title" }, title),
-    element("div", { id: "dialog-text" }, text.map((one) => element("p", {}, one))),
+    element(
+      "div",
+      { id: "dialog-text" },
+      text.map((one) => element("p", {}, one)),
+    ),
     wrong,
-    element("div", { class: "actions" }, no, yes));
+    element("div", { class: "actions" }, no, yes),
+  );
   return new Promise((resolve) => {
     let done = false;
     let busy = false;

@@ -15,12 +15,20 @@ export class Dock {
     this.time = element("span", { class: "number small" });
     this.slider = element("input", { type: "range", min: "0", max: "0", step: "0.1", "aria-label": "Position" });
     this.wrong = element("p", { class: "wrong small", role: "alert" });
-    this.element = element("section", { id: "dock", "aria-label": "Player", hidden: true },
+    this.element = element(
+      "section",
+      { id: "dock", "aria-label": "Player", hidden: true },
       this.toggle,
       element("div", { class: "dock-what" }, this.link, this.said),
       element("div", { class: "dock-where" }, this.slider, this.time),
-      element("button", { type: "button", class: "quiet", "aria-label": "Close the player", onclick: () => this.close() }, "Close"),
-      this.wrong);
+      element(
+        "button",
+        { type: "button", class: "quiet", "aria-label": "Close the player", onclick: () => this.close() },
+        "Close",
+      ),
+      this.wrong,
+      this.audio,
+    );
     this.slider.addEventListener("input", () => {
       this.audio.currentTime = Number(this.slider.value);
     });
@@ -83,9 +91,11 @@ export class Dock {
   async failed() {
     if (!this.audio.hasAttribute("src")) return;
     if (this.fresh) {
-      this.say(this.audio.error?.code === MediaError.MEDIA_ERR_NETWORK
-        ? "The connection to the audio broke."
-        : "The audio cannot be played: it was moved or deleted, or the browser does not know its format.");
+      this.say(
+        this.audio.error?.code === MediaError.MEDIA_ERR_NETWORK
+          ? "The connection to the audio broke."
+          : "The audio cannot be played: it was moved or deleted, or the browser does not know its format.",
+      );
       return;
     }
     this.fresh = true;
@@ -132,7 +142,7 @@ export class Dock {
     this.element.hidden = true;
     document.body.classList.remove("docked");
     if (button?.isConnected) button.focus();
-    else document.querySelector("main h1")?.focus();
+    else /** @type {HTMLElement} */ (document.querySelector("main h1"))?.focus();
   }
 
   end() {

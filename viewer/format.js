@@ -61,14 +61,21 @@ export function statusWords(status) {
 
 export const statuses = Object.keys(STATUSES);
 
+/** Why it failed, was ignored or waits. A reason may begin with the whole s3://bucket/key; here its row says that. */
+export function reasonOf({ reason = "", bucket, key }) {
+  return reason.replaceAll(`s3://${bucket}/${key}`, () => short(fileName(key), 40));
+}
+
 /** Why a completed recording has no highlights; "" where it has some. */
 export function highlightsWords(status) {
-  return {
-    empty: "No highlights",
-    unavailable: "Highlights unavailable",
-    missing: "Highlights unavailable",
-    language_not_supported: "Language not supported",
-  }[status] ?? "";
+  return (
+    {
+      empty: "No highlights",
+      unavailable: "Highlights unavailable",
+      missing: "Highlights unavailable",
+      language_not_supported: "Language not supported",
+    }[status] ?? ""
+  );
 }
 
 /** The first of the last so many days (UTC), as the API takes it. */

@@ -3,9 +3,9 @@ import { element } from "./dom.js";
 import { clock } from "./format.js";
 
 const ORDERS = {
-  rank: ["Rank", (highlight) => highlight.position],
-  count: ["Count", (highlight) => -highlight.count],
-  first: ["First heard", (highlight) => Math.min(highlight.timestamps[0]?.start ?? Infinity, Number.MAX_SAFE_INTEGER)],
+  rank: { label: "Rank", by: (highlight) => highlight.position },
+  count: { label: "Count", by: (highlight) => -highlight.count },
+  first: { label: "First heard", by: (highlight) => highlight.timestamps[0]?.start ?? Number.MAX_SAFE_INTEGER },
 };
 const TIMES_AT_ONCE = 60;
 
@@ -22,19 +22,37 @@ export class Highlights {
   constructor({ choose, play }) {
     this.#choose = choose;
     this.#play = play;
-    this.filter = element("input", { type: "search", "aria-label": "Filter phrases", placeholder: "Filter phrases",
-      spellcheck: "false", oninput: () => this.#draw() });
-    this.order = element("select", { "aria-label": "Sort phrases by", onchange: () => this.#draw() },
-      Object.entries(ORDERS).map(([name, [label]]) => element("option", { value: name }, label)));
+    this.filter = element("input", {
+      type: "search",
+      "aria-label": "Filter phrases",
+      placeholder: "Filter phrases",
+      spellcheck: "false",
+      oninput: () => this.#draw(),
+    });
+    this.order = element(
+      "select",
+      { "aria-label": "Sort phrases by", onchange: () => this.#draw() },
+      Object.entries(ORDERS).map(([name, { label }]) => element("option", { value: name }, label)),
+    );
     this.list = element("ol", { class: "phrase-list" });
     this.none = element("p", { class: "note", hidden: true });
-    this.all = element("button", { type: "button", class: "quiet show-all", hidden: true, onclick: () => choose() }, "Show all phrases");
+    this.all = element(
+      "button",
+      { type: "button", class: "quiet show-all", hidden: true, onclick: () => choose() },
+      "Show all phrases",
+    );
     this.tools = element("div", { class: "phrase-tools" }, this.filter, this.order);
     this.count = element("span", { class: "badge" });
     // Open from the start; on a phone it can be closed to come to the transcript.
-    this.place = element("details", { class: "phrase-panel", open: true },
+    this.place = element(
+      "details",
+      { class: "phrase-panel", open: true },
       element("summary", {}, element("h2", {}, "Phrases "), this.count),
-      this.tools, this.all, this.list, this.none);
+      this.tools,
+      this.all,
+      this.list,
+      this.none,
+    );
   }
 
   /** Says why there are no phrases, or not yet. */
@@ -67,9 +85,11 @@ export class Highlights {
   }
 
   #draw({ keepFocus = false } = {}) {
-    const focused = keepFocus ? document.activeElement?.closest?.("[data-position]")?.dataset.position : undefined;
+    const focused = keepFocus
+      ? document.activeElement?.closest?.("[data-position]")?.getAttribute("data-position")
+      : undefined;
     const wanted = this.filter.value.normalize("NFKC").toLowerCase().trim();
-    const [, by] = ORDERS[this.order.value];
+    const { by } = ORDERS[this.order.value];
     const shown = this.#highlights
       .filter((highlight) => `${highlight.phrase} ${highlight.text.toLowerCase()}`.includes(wanted))
       .sort((one, other) => by(one) - by(other) || one.position - other.position);
@@ -87,29 +107,58 @@ export class Highlights {
     bar.firstChild.style.width = `${most ? ((highlight.rank ?? 0) / most) * 100 : 0}%`;
     const rank = highlight.rank === undefined ? "no rank" : `rank ${highlight.rank}`;
     const times = `${highlight.count.toLocaleString()} ${highlight.count === 1 ? "time" : "times"}`;
-    return element("li", { "data-position": highlight.position, class: chosen && "chosen" },
-      element("button", { type: "button", class: "phrase", title: rank, "aria-current": chosen && "true",
-        onclick: () => this.#choose(highlight) },
+    return element(
+      "li",
+      { "data-position": highlight.position, class: chosen && "chosen" },
+      element(
+        "button",
+        {
+          type: "button",
+          class: "phrase",
+          title: rank,
+          "aria-current": chosen && "true",
+          onclick: () => this.#choose(highlight),
+        },
         element("bdi", {}, highlight.text),
         element("span", { class: "badge", "aria-hidden": "true" }, `${highlight.count.toLocaleString()}`),
         element("span", { class: "unseen" }, `, ${times}, ${rank}`),
-        bar),
-      chosen ? this.#times(highlight) : null);
+        bar,
+      ),
+      chosen ? this.#times(highlight) : null,
+    );
   }
 
   #times(highlight) {
     const moments = this.#moments.of(highlight);
     const rest = moments.length - this.#shown;
-    return element("div", { class: "times", role: "group", "aria-label": "When it is said" },
-      moments.slice(0, this.#shown).map((moment) =>
-        element("button", { type: "button", "data-start": moment.start, onclick: () => this.#play(moment) },
-          clock(moment.start))),
-      rest > 0 ? element("button", { type: "button", class: "quiet", onclick: () => this.#more() }, `${rest.toLocaleString()} more`) : null,
-      highlight.timestamps_cut
-        ? element("p", { class: "note" },
-          `These are the first ${moments.length.toLocaleString()} of ${highlight.count.toLocaleString()}; the JSON export has all.`)
+    return element(
+      "div",
+      { class: "times", role: "group", "aria-label": "When it is said" },
+      moments
+        .slice(0, this.#shown)
+        .map((moment) =>
+          element(
+            "button",
+            { type: "button", "data-start": moment.start, onclick: () => this.#play(moment) },
+            clock(moment.start),
+          ),
+        ),
+      rest > 0
+        ? element(
+            "button",
+            { type: "button", class: "quiet", onclick: () => this.#more() },
+            `${rest.toLocaleString()} more`,
+          )
         : null,
-      moments.length ? null : element("p", { class: "note" }, "No time is known for it."));
+      highlight.timestamps_cut
+        ? element(
+            "p",
+            { class: "note" },
+            `These are the first ${moments.length.toLocaleString()} of ${highlight.count.toLocaleString()}; the JSON export has all.`,
+          )
+        : null,
+      moments.length ? null : element("p", { class: "note" }, "No time is known for it."),
+    );
   }
 
   #more() {

@@ -51,7 +51,7 @@ export class Moments {
    * The moment `step` after (1) or before (-1) where the player is, or the one chosen last while it is being heard:
    * playing begins before a moment, so the player alone would name it again and again.
    */
-  from(ms, step, { highlight, chosen } = {}) {
+  from(ms, step, highlight, chosen) {
     const moments = this.of(highlight);
     const heard = chosen && ms >= chosen.start - LEAD_MS - 50 && ms <= chosen.start + SINCE_MS;
     const here = heard ? chosen.start : ms;
@@ -62,7 +62,11 @@ export class Moments {
   #starts = new WeakMap();
 
   #upTo(moments, ms) {
-    if (!this.#starts.has(moments)) this.#starts.set(moments, Float64Array.from(moments, (moment) => moment.start));
+    if (!this.#starts.has(moments))
+      this.#starts.set(
+        moments,
+        Float64Array.from(moments, (moment) => moment.start),
+      );
     return countUpTo(this.#starts.get(moments), ms);
   }
 }

@@ -41,47 +41,86 @@ class Phrases {
 
   address(change = {}) {
     const { days, prefix, phrase } = { days: this.days, prefix: this.prefix, phrase: this.phrase, ...change };
-    const given = Object.entries({ view: "phrases", days: days === 30 ? "" : days, prefix, phrase }).filter(([, value]) => value !== "");
+    const given = Object.entries({ view: "phrases", days: days === 30 ? "" : days, prefix, phrase }).filter(
+      ([, value]) => value !== "",
+    );
     return `/?${new URLSearchParams(given)}`;
   }
 
   build(place) {
-    this.box = element("input", { type: "search", placeholder: "Phrases that begin with …", "aria-label": "Search phrases", autocomplete: "off", spellcheck: "false" });
+    this.box = element("input", {
+      type: "search",
+      placeholder: "Phrases that begin with …",
+      "aria-label": "Search phrases",
+      autocomplete: "off",
+      spellcheck: "false",
+    });
     this.box.addEventListener("input", () => {
       clearTimeout(this.typing);
       this.typing = setTimeout(() => this.search(this.box.value), TYPING_MS);
     });
     this.dayBoxes = DAYS.map((days) =>
-      element("input", { type: "radio", name: "days", value: days, onchange: () => this.choose(days) }));
+      element("input", { type: "radio", name: "days", value: days, onchange: () => this.choose(days) }),
+    );
     this.summary = element("p", { class: "soft small", role: "status" });
     this.body = element("tbody", { role: "rowgroup" });
     const head = (words, kind) => element("th", { role: "columnheader", scope: "col", class: kind }, words);
-    this.table = element("table", { role: "table", class: "table top-phrases", "aria-label": "Top phrases" },
-      element("thead", { role: "rowgroup" },
-        element("tr", { role: "row" },
-          head(element("span", {}, element("span", { "aria-hidden": "true" }, "#"), element("span", { class: "unseen" }, "Place")), "place number"),
+    this.table = element(
+      "table",
+      { role: "table", class: "table top-phrases", "aria-label": "Top phrases" },
+      element(
+        "thead",
+        { role: "rowgroup" },
+        element(
+          "tr",
+          { role: "row" },
+          head(
+            element(
+              "span",
+              {},
+              element("span", { "aria-hidden": "true" }, "#"),
+              element("span", { class: "unseen" }, "Place"),
+            ),
+            "place number",
+          ),
           head("Phrase", "phrase"),
           head("Recordings", "number"),
           head("Times said", "number"),
-          head("Trend", "line"))),
-      this.body);
+          head("Trend", "line"),
+        ),
+      ),
+      this.body,
+    );
     this.blank = element("div", { class: "empty" });
     this.more = element("button", { type: "button", onclick: () => this.showMore() }, `Show up to ${MOST}`);
     this.sayings = element("section", { class: "sayings", "aria-labelledby": "phrase-title" });
-    this.columns = element("div", { class: "columns" },
-      element("div", { class: "all" },
+    this.columns = element(
+      "div",
+      { class: "columns" },
+      element(
+        "div",
+        { class: "all" },
         this.summary,
         element("div", { class: "card" }, this.table, this.blank),
-        element("div", { class: "older" }, this.more)),
-      this.sayings);
+        element("div", { class: "older" }, this.more),
+      ),
+      this.sayings,
+    );
     place.append(
       element("div", { class: "page-head" }, element("h1", {}, "Phrases")),
-      element("div", { class: "controls", role: "search", "aria-label": "Phrases" },
+      element(
+        "div",
+        { class: "controls", role: "search", "aria-label": "Phrases" },
         element("div", { class: "grow" }, this.box),
-        element("fieldset", { class: "choice" },
+        element(
+          "fieldset",
+          { class: "choice" },
           element("legend", { class: "unseen" }, "Period"),
-          DAYS.map((days, index) => element("label", {}, this.dayBoxes[index], element("span", {}, `${days} days`))))),
-      this.columns);
+          DAYS.map((days, index) => element("label", {}, this.dayBoxes[index], element("span", {}, `${days} days`))),
+        ),
+      ),
+      this.columns,
+    );
   }
 
   controls() {
@@ -146,16 +185,33 @@ class Phrases {
       this.table.hidden = true;
       this.more.hidden = true;
       this.blank.hidden = false;
-      this.blank.replaceChildren(element("span", { class: "unseen" }, "Loading"), ...Array.from({ length: 6 }, () => element("div", { class: "skeleton" })));
+      this.blank.replaceChildren(
+        element("span", { class: "unseen" }, "Loading"),
+        ...Array.from({ length: 6 }, () => element("div", { class: "skeleton" })),
+      );
     }
     try {
-      const found = await get("/api/phrases", { from: firstDay(this.days), prefix: this.prefix.trim(), limit: this.limit }, signal);
+      const found = await get(
+        "/api/phrases",
+        { from: firstDay(this.days), prefix: this.prefix.trim(), limit: this.limit },
+        signal,
+      );
       if (!signal.aborted) this.drawList(found);
     } catch (error) {
       if (error.name === "AbortError" || signal.aborted) return;
       this.empty(
-        element("div", { role: "alert" }, element("h2", {}, "The phrases could not be loaded"), element("p", {}, error.message)),
-        element("div", { class: "actions" }, element("button", { type: "button", onclick: () => this.list() }, "Try again")));
+        element(
+          "div",
+          { role: "alert" },
+          element("h2", {}, "The phrases could not be loaded"),
+          element("p", {}, error.message),
+        ),
+        element(
+          "div",
+          { class: "actions" },
+          element("button", { type: "button", onclick: () => this.list() }, "Try again"),
+        ),
+      );
     } finally {
       if (!signal.aborted) this.table.removeAttribute("aria-busy");
     }
@@ -168,23 +224,29 @@ class Phrases {
       this.empty(
         element("h2", {}, "No such phrase"),
         element("p", {}, "No phrase begins with “", element("bdi", {}, prefix), `” ${period}.`),
-        element("div", { class: "actions" },
+        element(
+          "div",
+          { class: "actions" },
           element("button", { type: "button", onclick: () => this.clear() }, "Clear the search"),
-          element("a", { class: "button", href: this.address({ phrase: prefix }) }, "Look on all days")));
+          element("a", { class: "button", href: this.address({ phrase: prefix }) }, "Look on all days"),
+        ),
+      );
     } else if (!phrases.length) {
       this.empty(
         element("h2", {}, `No phrases ${period}`),
         element("p", {}, "They appear as soon as recordings are completed."),
-        element("div", { class: "actions" }, element("a", { class: "button", href: "/" }, "To the recordings")));
+        element("div", { class: "actions" }, element("a", { class: "button", href: "/" }, "To the recordings")),
+      );
     } else {
       this.links.clear();
       this.body.replaceChildren(...phrases.map((one, index) => this.row(one, index, from)));
       this.table.hidden = false;
       this.blank.hidden = true;
       this.more.hidden = phrases.length < this.limit || this.limit === MOST;
-      this.summary.textContent = this.more.hidden && this.limit < MOST
-        ? counted(phrases.length, "phrase")
-        : `The ${phrases.length.toLocaleString()} phrases that most recordings say`;
+      this.summary.textContent =
+        this.more.hidden && this.limit < MOST
+          ? counted(phrases.length, "phrase")
+          : `The ${phrases.length.toLocaleString()} phrases that most recordings say`;
       this.mark();
     }
   }
@@ -192,12 +254,23 @@ class Phrases {
   row({ phrase, text, count, recordings, trend: counts }, index, from) {
     const link = element("a", { href: this.address({ phrase }), title: text }, element("bdi", {}, visible(text)));
     this.links.set(phrase, link);
-    return element("tr", { role: "row", "data-phrase": phrase },
+    return element(
+      "tr",
+      { role: "row", "data-phrase": phrase },
       element("td", { role: "cell", class: "place number soft" }, index + 1),
       element("th", { role: "rowheader", scope: "row", class: "phrase" }, link),
-      element("td", { role: "cell", class: "number", "data-unit": recordings === 1 ? "recording" : "recordings" }, recordings.toLocaleString()),
-      element("td", { role: "cell", class: "number", "data-unit": count === 1 ? "time" : "times" }, count.toLocaleString()),
-      element("td", { role: "cell", class: "line" }, trend(counts, from)));
+      element(
+        "td",
+        { role: "cell", class: "number", "data-unit": recordings === 1 ? "recording" : "recordings" },
+        recordings.toLocaleString(),
+      ),
+      element(
+        "td",
+        { role: "cell", class: "number", "data-unit": count === 1 ? "time" : "times" },
+        count.toLocaleString(),
+      ),
+      element("td", { role: "cell", class: "line" }, trend(counts, from)),
+    );
   }
 
   empty(...children) {
@@ -233,9 +306,13 @@ class Phrases {
     document.title = `${this.phrase ? `${short(this.phrase)} · ` : ""}Phrases · Highlights`;
     if (!this.phrase) {
       this.sayings.replaceChildren(
-        element("div", { class: "empty" },
+        element(
+          "div",
+          { class: "empty" },
           element("h2", { id: "phrase-title", tabindex: "-1" }, "Where it is said"),
-          element("p", {}, "Choose a phrase to see the recordings that say it, and to hear each moment.")));
+          element("p", {}, "Choose a phrase to see the recordings that say it, and to hear each moment."),
+        ),
+      );
       return;
     }
     this.selecting = new AbortController();
@@ -248,15 +325,22 @@ class Phrases {
       element("h2", { id: "phrase-title", tabindex: "-1" }, element("bdi", {}, visible(this.phrase))),
       element("p", { class: "soft small" }, "Newest first, of all days. A time plays that moment."),
       this.found,
-      this.foundState);
+      this.foundState,
+    );
     await this.older();
   }
 
   async older(byHand = false) {
     const { signal } = this.selecting;
-    this.foundState.replaceChildren(element("p", { class: "soft" }, element("span", { class: "spinner", "aria-hidden": "true" }), " Loading"));
+    this.foundState.replaceChildren(
+      element("p", { class: "soft" }, element("span", { class: "spinner", "aria-hidden": "true" }), " Loading"),
+    );
     try {
-      const { sayings, next } = await get("/api/phrases/recordings", { phrase: this.phrase, cursor: this.cursor }, signal);
+      const { sayings, next } = await get(
+        "/api/phrases/recordings",
+        { phrase: this.phrase, cursor: this.cursor },
+        signal,
+      );
       if (signal.aborted) return;
       this.cursor = next;
       const items = sayings.map((saying) => this.saying(saying));
@@ -265,16 +349,24 @@ class Phrases {
         announce(`${counted(items.length, "older recording")} loaded.`);
         items[0]?.querySelector("a").focus();
       }
-      this.foundState.replaceChildren(...[
-        !this.found.childElementCount && !next && element("p", { class: "empty", role: "status" }, "No recording says it."),
-        next && element("button", { type: "button", onclick: () => this.older(true) }, "Load older"),
-      ].filter(Boolean));
+      this.foundState.replaceChildren(
+        ...[
+          !this.found.childElementCount &&
+            !next &&
+            element("p", { class: "empty", role: "status" }, "No recording says it."),
+          next && element("button", { type: "button", onclick: () => this.older(true) }, "Load older"),
+        ].filter(Boolean),
+      );
     } catch (error) {
       if (error.name === "AbortError" || signal.aborted) return;
       this.foundState.replaceChildren(
-        element("div", { class: "message bad", role: "alert" },
+        element(
+          "div",
+          { class: "message bad", role: "alert" },
           element("p", {}, `The recordings could not be loaded. ${error.message}`),
-          element("button", { type: "button", onclick: () => this.older(byHand) }, "Try again")));
+          element("button", { type: "button", onclick: () => this.older(byHand) }, "Try again"),
+        ),
+      );
     }
   }
 
@@ -282,33 +374,63 @@ class Phrases {
     const name = fileName(key);
     const moments = element("ul", { class: "moments", "aria-label": `Moments in ${short(name)}` });
     const moment = ({ start }) => {
-      const button = element("button", {
-        type: "button", class: "compact number", "aria-label": `Play at ${clock(start)}`,
-        onclick: () => this.dock.play({ recording_id, key, text, start }, button),
-      }, clock(start));
+      const button = element(
+        "button",
+        {
+          type: "button",
+          class: "compact number",
+          "aria-label": `Play at ${clock(start)}`,
+          onclick: () => this.dock.play({ recording_id, key, text, start }, button),
+        },
+        clock(start),
+      );
       return element("li", {}, button);
     };
     const few = timestamps.length <= MOMENTS + 1 ? timestamps : timestamps.slice(0, MOMENTS);
     moments.append(...few.map(moment));
     const rest = timestamps.slice(few.length);
     if (rest.length) {
-      const all = element("button", {
-        type: "button", class: "quiet compact",
-        onclick: () => {
-          const items = rest.map(moment);
-          all.closest("li").replaceWith(...items);
-          items[0].querySelector("button").focus();
+      const all = element(
+        "button",
+        {
+          type: "button",
+          class: "quiet compact",
+          onclick: () => {
+            const items = rest.map(moment);
+            all.closest("li").replaceWith(...items);
+            items[0].querySelector("button").focus();
+          },
         },
-      }, `${rest.length.toLocaleString()} more`);
+        `${rest.length.toLocaleString()} more`,
+      );
       moments.append(element("li", {}, all));
     }
     const first = timestamps[0] ? `#t=${timestamps[0].start}` : "";
-    return element("li", { class: "card" },
-      element("div", { class: "saying-head" },
-        element("h3", {}, element("a", { class: "recording-name", href: `/?recording=${recording_id}${first}`, title: key }, element("bdi", {}, visible(name)))),
-        element("span", { class: "soft small number" }, counted(count, "time"))),
-      element("p", { class: "soft small" }, element("time", { datetime: completed_at }, when(completed_at)), folder(key) && [" · ", element("bdi", { class: "inline-folder" }, folder(key))]),
+    return element(
+      "li",
+      { class: "card" },
+      element(
+        "div",
+        { class: "saying-head" },
+        element(
+          "h3",
+          {},
+          element(
+            "a",
+            { class: "recording-name", href: `/?recording=${recording_id}${first}`, title: key },
+            element("bdi", {}, visible(name)),
+          ),
+        ),
+        element("span", { class: "soft small number" }, counted(count, "time")),
+      ),
+      element(
+        "p",
+        { class: "soft small" },
+        element("time", { datetime: completed_at }, when(completed_at)),
+        folder(key) && [" · ", element("bdi", { class: "inline-folder" }, folder(key))],
+      ),
       moments,
-      timestamps_cut && element("p", { class: "soft small" }, "There are more: the recording's file has them all."));
+      timestamps_cut && element("p", { class: "soft small" }, "There are more: the recording's file has them all."),
+    );
   }
 }

@@ -31,29 +31,61 @@ export class Player {
     this.#renew = renew;
     this.#moved = moved;
     this.media = element("video", { preload: "metadata", playsinline: true, tabindex: -1, "aria-hidden": "true" });
-    this.picture = element("button", { type: "button", class: "picture", hidden: true, "aria-label": "Larger picture",
-      "aria-pressed": "false", onclick: () => this.#enlarge() }, this.media);
-    this.seekBar = element("input", { type: "range", class: "seek", "aria-label": "Position", min: 0, max: 0, step: 0.01,
-      value: 0, oninput: () => this.seek(this.seekBar.valueAsNumber * 1000) });
+    this.picture = element(
+      "button",
+      {
+        type: "button",
+        class: "picture",
+        hidden: true,
+        "aria-label": "Larger picture",
+        "aria-pressed": "false",
+        onclick: () => this.#enlarge(),
+      },
+      this.media,
+    );
+    this.seekBar = element("input", {
+      type: "range",
+      class: "seek",
+      "aria-label": "Position",
+      min: 0,
+      max: 0,
+      step: 0.01,
+      value: 0,
+      oninput: () => this.seek(this.seekBar.valueAsNumber * 1000),
+    });
     this.clock = element("span", { class: "clock", role: "timer", "aria-label": "Time" }, "0:00");
     this.playButton = this.#button("Play", "play", () => this.toggle(), "play");
-    this.speed = element("select", { "aria-label": "Speed", title: "Speed", onchange: () => this.#setSpeed() },
-      SPEEDS.map((speed) => element("option", { value: speed }, `${speed}×`)));
+    this.speed = element(
+      "select",
+      { "aria-label": "Speed", title: "Speed", onchange: () => this.#setSpeed() },
+      SPEEDS.map((speed) => element("option", { value: speed }, `${speed}×`)),
+    );
     this.speed.value = localStorage.getItem(SPEED) ?? "1";
     if (!this.speed.value) this.speed.value = "1";
     this.trouble = element("p", { class: "trouble", role: "alert", hidden: true });
-    this.place = element("section", { class: "dock", "aria-label": "Player" },
-      this.picture, strip, this.seekBar,
-      element("div", { class: "player-controls" },
+    this.place = element(
+      "section",
+      { class: "dock", "aria-label": "Player" },
+      this.picture,
+      strip,
+      this.seekBar,
+      element(
+        "div",
+        { class: "player-controls" },
         this.clock,
-        element("div", { class: "buttons" },
+        element(
+          "div",
+          { class: "buttons" },
           this.#button("Previous moment", "previous", () => step(-1)),
           this.#button("Back 5 seconds", "back", () => this.skip(-STEP_MS)),
           this.playButton,
           this.#button("Forward 5 seconds", "forward", () => this.skip(STEP_MS)),
-          this.#button("Next moment", "next", () => step(1))),
-        element("div", { class: "right" }, this.speed)),
-      this.trouble);
+          this.#button("Next moment", "next", () => step(1)),
+        ),
+        element("div", { class: "right" }, this.speed),
+      ),
+      this.trouble,
+    );
     this.#listen();
   }
 
@@ -69,7 +101,7 @@ export class Player {
   }
 
   get playing() {
-    return !this.media.paused;
+    return !this.media.paused && !this.media.error;
   }
 
   /** `length`: what is known of it before the media has told, in ms. */
@@ -105,7 +137,11 @@ export class Player {
 
   toggle() {
     if (this.playing) this.media.pause();
-    else this.play();
+    else if (!this.media.error) this.play();
+    else {
+      this.#wasPlaying = true;
+      this.#again();
+    }
   }
 
   end() {
@@ -118,7 +154,11 @@ export class Player {
   }
 
   #button(label, picture, onclick, look = "quiet icon") {
-    return element("button", { type: "button", class: look, "aria-label": label, title: label, onclick }, icon(picture));
+    return element(
+      "button",
+      { type: "button", class: look, "aria-label": label, title: label, onclick },
+      icon(picture),
+    );
   }
 
   #listen() {
@@ -187,9 +227,11 @@ export class Player {
     const lost = this.media.error?.code === MediaError.MEDIA_ERR_NETWORK;
     this.#wanted = this.position;
     if (performance.now() - this.#renewedAt < AGAIN_MS) {
-      this.#say(lost
-        ? "The audio stopped coming. Is there a connection?"
-        : "This browser cannot play the file: it does not know the format, or the file is no longer there.");
+      this.#say(
+        lost
+          ? "The audio stopped coming. Is there a connection?"
+          : "This browser cannot play the file: it does not know the format, or the file is no longer there.",
+      );
       return;
     }
     await this.#again();
@@ -211,8 +253,15 @@ export class Player {
     this.#showPlaying();
     this.trouble.hidden = false;
     this.trouble.replaceChildren(
-      element("span", {}, what), " ",
-      element("button", { type: "button", onclick: () => this.#again() }, "Try again"), " ",
-      element("a", { href: this.media.src, target: "_blank", rel: "noopener noreferrer", download: "" }, "Download the file"));
+      element("span", {}, what),
+      " ",
+      element("button", { type: "button", onclick: () => this.#again() }, "Try again"),
+      " ",
+      element(
+        "a",
+        { href: this.media.src, target: "_blank", rel: "noopener noreferrer", download: "" },
+        "Download the file",
+      ),
+    );
   }
 }

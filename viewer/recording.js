@@ -3,28 +3,21 @@
  *
  * What is chosen (a phrase, one of its moments) is decided here and told to the parts; no part knows another.
  */
+import { askToDelete, askToRetry, isOpen, mayDelete, mayRetry } from "./actions.js";
 import { ApiError, get } from "./api.js";
 import { go } from "./app.js";
 import { announce, element } from "./dom.js";
-import { clock, fileName, when } from "./format.js";
+import { clock, fileName, size, statusWords, visible, when } from "./format.js";
 import { Highlights } from "./highlights.js";
 import { LEAD_MS, Moments } from "./moments.js";
 import { Player, STEP_MS } from "./player.js";
-import { addressOf, deleteButton, exportMenu, keysDialog, linkButton, retryButton } from "./recording-actions.js";
+import { addressOf, exportMenu, keysDialog, linkButton } from "./recording-actions.js";
 import { Timeline } from "./timeline.js";
 import { Transcript } from "./transcript.js";
 import { Words } from "./words.js";
 
-const OPEN = ["submitting", "queued", "processing"];
 const POLL_MS = 3_000;
 const LONGEST_POLL_MS = 30_000;
-
-const STATES = {
-  submitting: "It is being handed to AssemblyAI.",
-  queued: "It waits for its turn.",
-  processing: "AssemblyAI is transcribing it. That takes a minute or so.",
-  deleting: "It is being deleted: the audio, the transcript, the highlights and AssemblyAI’s copy.",
-};
 
 export async function show(place, parameters) {
   const page = new RecordingPage(place, parameters);
@@ -88,6 +81,7 @@ class RecordingPage {
   #transcript;
   #list;
   #state;
+  #heading;
   #notice;
   #actions;
   #facts;
@@ -97,7 +91,8 @@ class RecordingPage {
 
   #build() {
     const { key } = this.#recording;
-    document.title = `${fileName(key)} · Highlights`;
+    const name = visible(fileName(key));
+    document.title = `${name} · Highlights`;
     this.#timeline = new Timeline({ play: (moment) => this.#playMoment(moment), seek: (ms) => this.#goTo(ms) });
     this.#transcript = new Transcript((ms) => this.#goTo(ms));
     this.#list = new Highlights({
@@ -117,13 +112,25 @@ class RecordingPage {
     this.#facts = element("dl", { class: "facts" });
     this.#notice = element("p", { class: "trouble", role: "alert", hidden: true });
     this.#state = element("div", { class: "state", role: "status", hidden: true });
+    this.#heading = element("h1", { tabindex: -1 }, element("bdi", {}, name));
     this.#columns = element("div", { class: "reading" }, this.#list.place, this.#transcript.place);
-    this.#place.append(element("article", { class: "recording" },
-      element("header", {},
-        element("div", { class: "heading" },
-          element("div", {}, element("h1", {}, element("bdi", {}, fileName(key))), this.#summary), this.#actions),
-        element("details", { class: "about" }, element("summary", {}, "Facts"), this.#facts)),
-      this.#notice, this.#state, this.#columns, this.#player.place, this.#keys));
+    this.#place.append(
+      element(
+        "article",
+        { class: "recording" },
+        element(
+          "header",
+          {},
+          element("div", { class: "heading" }, element("div", {}, this.#heading, this.#summary), this.#actions),
+          element("details", { class: "about" }, element("summary", {}, "Facts"), this.#facts),
+        ),
+        this.#notice,
+        this.#state,
+        this.#columns,
+        this.#player.place,
+        this.#keys,
+      ),
+    );
   }
 
   /** Shows the recording as it is now; called again whenever its status has changed. */
@@ -133,12 +140,12 @@ class RecordingPage {
     this.#tell();
     this.#tellState();
     this.#columns.hidden = !completed;
-    const heard = completed || status === "failed" || OPEN.includes(status);
+    const heard = completed || status === "failed" || isOpen(this.#recording);
     this.#player.place.hidden = !heard;
     document.body.classList.toggle("with-dock", heard);
     if (heard) this.#player.load(this.#recording.audio_url, this.#length());
     if (completed) this.#fill();
-    else if (status !== "failed" && status !== "ignored") this.#poll();
+    else if (!mayRetry(this.#recording)) this.#poll();
   }
 
   /** What the row and the words say of the length; the media may know better. */
@@ -150,17 +157,32 @@ class RecordingPage {
     const recording = this.#recording;
     const completed = recording.status === "completed";
     const length = recording.audio_duration && clock(recording.audio_duration * 1000);
-    this.#summary.replaceChildren(...[when(recording.created_at), length, language(recording.language_code)]
-      .filter(Boolean).flatMap((fact, at) => (at ? [" · ", fact] : [fact])));
+    this.#summary.replaceChildren(
+      ...[when(recording.created_at), length, language(recording.language_code)]
+        .filter(Boolean)
+        .flatMap((fact, at) => (at ? [" · ", fact] : [fact])),
+    );
     const say = (text) => this.#say(text);
     this.#actions.replaceChildren(
       ...[
         completed && linkButton(() => this.#player.position),
         completed && exportMenu(this.#id, say),
-        ["completed", "failed", "ignored"].includes(recording.status) && deleteButton(recording, () => this.#deleted()),
-        completed && element("button", { type: "button", class: "quiet keys-button", "aria-label": "Keys", title: "Keys (?)",
-          onclick: () => this.#keys.showModal() }, "?"),
-      ].filter(Boolean));
+        mayDelete(recording) &&
+          element("button", { type: "button", class: "erase", onclick: () => this.#delete() }, "Delete"),
+        completed &&
+          element(
+            "button",
+            {
+              type: "button",
+              class: "quiet keys-button",
+              "aria-label": "Keys",
+              title: "Keys (?)",
+              onclick: () => this.#keys.showModal(),
+            },
+            "?",
+          ),
+      ].filter(Boolean),
+    );
     const facts = [
       ["Object", `s3://${recording.bucket}/${recording.key}`],
       ["Uploaded", when(recording.created_at)],
@@ -174,28 +196,58 @@ class RecordingPage {
       ["Transcript", recording.transcript_id],
       ...Object.entries(recording.metadata ?? {}),
     ];
-    this.#facts.replaceChildren(...facts.filter(([, fact]) => fact || fact === "").flatMap(([name, fact]) =>
-      [element("dt", {}, element("bdi", {}, name)), element("dd", {}, element("bdi", {}, String(fact)))]));
+    this.#facts.replaceChildren(
+      ...facts
+        .filter(([, fact]) => fact || fact === "")
+        .flatMap(([name, fact]) => [
+          element("dt", {}, element("bdi", {}, name)),
+          element("dd", {}, element("bdi", {}, String(fact))),
+        ]),
+    );
   }
 
   #tellState() {
     const { status, reason } = this.#recording;
     this.#state.hidden = status === "completed";
     this.#state.dataset.status = status;
-    const retried = () => this.#poll(0);
-    const retry = () => retryButton(this.#id, retried, (text) => this.#say(text));
+    const retry = () => element("button", { type: "button", class: "primary", onclick: () => this.#retry() }, "Retry");
     const said = reason && element("p", { class: "reason" }, element("bdi", {}, reason));
     if (status === "failed") {
-      this.#state.replaceChildren(element("h2", {}, "It failed"), said ?? "", retry(),
-        element("p", { class: "note" }, "AssemblyAI bills a new transcript like any other; the failed one cost nothing."));
+      this.#state.replaceChildren(
+        element("h2", {}, "It failed"),
+        said ?? "",
+        retry(),
+        element(
+          "p",
+          { class: "note" },
+          "AssemblyAI bills a new transcript like any other; the failed one cost nothing.",
+        ),
+      );
     } else if (status === "ignored") {
-      this.#state.replaceChildren(element("h2", {}, "It was not transcribed"), said ?? "", retry(),
-        element("p", { class: "note" }, "Nothing was paid for it. If it can be transcribed now, AssemblyAI bills it."));
+      this.#state.replaceChildren(
+        element("h2", {}, "It was not transcribed"),
+        said ?? "",
+        retry(),
+        element("p", { class: "note" }, "Nothing was paid for it. If it can be transcribed now, AssemblyAI bills it."),
+      );
     } else if (status !== "completed") {
       this.#state.replaceChildren(
-        element("h2", {}, element("span", { class: "busy", "aria-hidden": "true" }), STATES[status] ?? status), said ?? "",
-        element("p", { class: "note" }, status === "deleting"
-          ? "This page says when it is gone." : "This page shows the highlights as soon as they are there."));
+        element(
+          "h2",
+          {},
+          element("span", { class: "spinner", "aria-hidden": "true" }),
+          " ",
+          statusWords(status).meaning,
+        ),
+        said ?? "",
+        element(
+          "p",
+          { class: "note" },
+          status === "deleting"
+            ? "This page says when it is gone."
+            : "This page shows the highlights as soon as they are there.",
+        ),
+      );
     }
   }
 
@@ -205,13 +257,27 @@ class RecordingPage {
   }
 
   #gone(what) {
-    this.#place.replaceChildren(element("div", { class: "message" },
-      element("h1", {}, "No such recording"), element("p", {}, what), element("a", { href: "/" }, "All recordings")));
+    this.#place.replaceChildren(
+      element(
+        "div",
+        { class: "message" },
+        element("h1", {}, "No such recording"),
+        element("p", {}, what),
+        element("a", { href: "/" }, "All recordings"),
+      ),
+    );
   }
 
-  #deleted() {
+  async #delete() {
+    if (!(await askToDelete(this.#recording, () => this.#heading)) || this.#leaving.signal.aborted) return;
     announce("The recording is being deleted.");
     go("/");
+  }
+
+  async #retry() {
+    if (!(await askToRetry(this.#recording, () => this.#heading))) return;
+    announce("It is submitted again.");
+    if (!this.#leaving.signal.aborted) this.#poll(0);
   }
 
   // ---- a recording in work
@@ -269,7 +335,10 @@ class RecordingPage {
       this.#words = new Words(await this.#fetchTranscript());
     } catch (error) {
       if (this.#leaving.signal.aborted) return;
-      this.#transcript.say(element("p", {}, error.message), element("button", { type: "button", onclick: () => this.#read() }, "Try again"));
+      this.#transcript.say(
+        element("p", {}, error.message),
+        element("button", { type: "button", onclick: () => this.#read() }, "Try again"),
+      );
       return;
     }
     if (!this.#words.list.length) {
@@ -331,7 +400,7 @@ class RecordingPage {
   }
 
   #step(by) {
-    const next = this.#moments.from(this.#player.position, by, { highlight: this.#chosen, chosen: this.#moment });
+    const next = this.#moments.from(this.#player.position, by, this.#chosen, this.#moment);
     if (next) this.#playMoment(next);
     else announce(by > 0 ? "There is no later moment." : "There is no earlier moment.");
   }
@@ -387,7 +456,8 @@ class RecordingPage {
     addEventListener("keydown", (event) => this.#key(event), { signal });
     addEventListener("hashchange", () => this.#openMoment(), { signal });
     const dock = new ResizeObserver(() =>
-      document.documentElement.style.setProperty("--dock", `${this.#player.place.offsetHeight}px`));
+      document.documentElement.style.setProperty("--dock", `${this.#player.place.offsetHeight}px`),
+    );
     dock.observe(this.#player.place);
     signal.addEventListener("abort", () => {
       dock.disconnect();
@@ -437,9 +507,4 @@ function language(code) {
   } catch {
     return code;
   }
-}
-
-function size(bytes) {
-  const [unit, share] = [["GB", 1e9], ["MB", 1e6], ["kB", 1e3]].find(([, each]) => bytes >= each) ?? ["bytes", 1];
-  return `${(bytes / share).toLocaleString(undefined, { maximumFractionDigits: 1 })} ${unit}`;
 }

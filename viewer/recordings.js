@@ -3,9 +3,19 @@ import { CHANGED, isOpen } from "./actions.js";
 import { ApiError, get } from "./api.js";
 import { rewrite } from "./app.js";
 import { announce, element } from "./dom.js";
-import { counted, fileName, firstDay, highlightsWords, short, statuses, statusWords, visible } from "./format.js";
+import {
+  counted,
+  fileName,
+  firstDay,
+  highlightsWords,
+  reasonOf,
+  short,
+  statuses,
+  statusWords,
+  visible,
+} from "./format.js";
 import { Row } from "./row.js";
-import { arrived, awaited, onUploaded, uploadButton } from "./uploads.js";
+import { arrived, awaited, isAwaited, onUploaded, uploadButton } from "./uploads.js";
 
 const PAGE = 50;
 const PAGES_AT_ONCE = 10; // so many pages without anything new are passed over
@@ -34,7 +44,7 @@ const compare = (one, other) => (one < other ? -1 : one > other ? 1 : 0);
 const folded = (text) => text.normalize("NFKC").toLowerCase();
 
 let kept; // the list as it was left, for who comes back to it
-addEventListener(CHANGED, ({ detail }) => {
+addEventListener(CHANGED, (/** @type {any} */ { detail }) => {
   const one = kept?.recordings.find(({ recording_id }) => recording_id === detail.recording_id);
   if (one) Object.assign(one, { status: detail.status, reason: undefined });
 });
@@ -87,53 +97,95 @@ class List {
 
   build(place) {
     const [button, input] = uploadButton("Upload recordings");
-    this.findBox = element("input", { type: "search", placeholder: "Filter by name or phrase", "aria-label": "Filter by name or phrase", autocomplete: "off", spellcheck: "false" });
+    this.findBox = element("input", {
+      type: "search",
+      placeholder: "Filter by name or phrase",
+      "aria-label": "Filter by name or phrase",
+      autocomplete: "off",
+      spellcheck: "false",
+    });
     this.findBox.addEventListener("input", () => {
       clearTimeout(this.typing);
       this.typing = setTimeout(() => this.filter(this.findBox.value), 150);
     });
-    this.statusBox = element("select", { "aria-label": "Status", onchange: () => this.choose({ status: this.statusBox.value }) },
+    this.statusBox = element(
+      "select",
+      { "aria-label": "Status", onchange: () => this.choose({ status: this.statusBox.value }) },
       element("option", { value: "" }, "Every status"),
-      statuses.map((status) => element("option", { value: status }, statusWords(status).label)));
+      statuses.map((status) => element("option", { value: status }, statusWords(status).label)),
+    );
     this.dayBoxes = DAYS.map((days) =>
-      element("input", { type: "radio", name: "days", value: days, onchange: () => this.choose({ days }) }));
+      element("input", { type: "radio", name: "days", value: days, onchange: () => this.choose({ days }) }),
+    );
     this.heads = COLUMNS.map((column) =>
-      element("th", { role: "columnheader", scope: "col", class: column.class },
-        element("button", { type: "button", class: "sort", onclick: () => this.order(column) }, column.label)));
+      element(
+        "th",
+        { role: "columnheader", scope: "col", class: column.class },
+        element("button", { type: "button", class: "sort", onclick: () => this.order(column) }, column.label),
+      ),
+    );
     this.body = element("tbody", { role: "rowgroup" });
-    this.table = element("table", { role: "table", class: "table recordings", "aria-label": "Recordings" },
-      element("thead", { role: "rowgroup" },
-        element("tr", { role: "row" },
+    this.table = element(
+      "table",
+      { role: "table", class: "table recordings", "aria-label": "Recordings" },
+      element(
+        "thead",
+        { role: "rowgroup" },
+        element(
+          "tr",
+          { role: "row" },
           this.heads,
           element("th", { role: "columnheader", scope: "col", class: "phrases" }, "Top phrases"),
-          element("th", { role: "columnheader", scope: "col", class: "do" }, element("span", { class: "unseen" }, "Actions")))),
-      this.body);
+          element(
+            "th",
+            { role: "columnheader", scope: "col", class: "do" },
+            element("span", { class: "unseen" }, "Actions"),
+          ),
+        ),
+      ),
+      this.body,
+    );
     this.summary = element("p", { class: "soft small", role: "status" });
     this.behind = element("p", { class: "message wait small", role: "status", hidden: true });
     this.blank = element("div", { class: "empty" });
     this.moreWrong = element("p", { class: "message bad small", role: "alert", hidden: true });
     this.more = element("button", { type: "button", onclick: () => this.older({ byHand: true }) }, "Load older");
     place.append(
-      element("div", { class: "page-head" }, element("h1", {}, "Recordings"), element("div", { class: "actions" }, button, input)),
-      element("div", { class: "controls", role: "search", "aria-label": "Recordings" },
+      element(
+        "div",
+        { class: "page-head" },
+        element("h1", {}, "Recordings"),
+        element("div", { class: "actions" }, button, input),
+      ),
+      element(
+        "div",
+        { class: "controls", role: "search", "aria-label": "Recordings" },
         element("div", { class: "grow" }, this.findBox),
         this.statusBox,
-        element("fieldset", { class: "choice" },
+        element(
+          "fieldset",
+          { class: "choice" },
           element("legend", { class: "unseen" }, "Period"),
-          DAYS.map((days, index) => element("label", {}, this.dayBoxes[index], element("span", {}, `${days} days`))))),
+          DAYS.map((days, index) => element("label", {}, this.dayBoxes[index], element("span", {}, `${days} days`))),
+        ),
+      ),
       this.behind,
       this.summary,
       element("div", { class: "card list" }, this.table, this.blank),
-      element("div", { class: "older" }, this.moreWrong, this.more));
-    this.watcher = new IntersectionObserver((entries) => {
-      if (entries.some((one) => one.isIntersecting) && !this.find && this.fruitful) this.older();
-    }, { rootMargin: "800px" });
+      element("div", { class: "older" }, this.moreWrong, this.more),
+    );
+    this.watcher = new IntersectionObserver(
+      (entries) => {
+        if (entries.some((one) => one.isIntersecting) && !this.find && this.fruitful) this.older();
+      },
+      { rootMargin: "800px" },
+    );
     this.onSeen = () => {
       if (document.hidden) clearTimeout(this.timer);
       else this.refresh();
     };
     document.addEventListener("visibilitychange", this.onSeen);
-    this.onChanged = ({ detail }) => this.act(detail);
+    this.onChanged = (/** @type {any} */ { detail }) => this.act(detail);
     addEventListener(CHANGED, this.onChanged);
     this.endUploads = onUploaded(() => this.stir(1_000));
     this.controls();
@@ -219,15 +271,28 @@ class List {
     this.summary.textContent = "";
     this.blank.hidden = false;
     this.more.hidden = true;
-    this.blank.replaceChildren(element("span", { class: "unseen" }, "Loading"), ...Array.from({ length: 6 }, () => element("div", { class: "skeleton" })));
+    this.blank.replaceChildren(
+      element("span", { class: "unseen" }, "Loading"),
+      ...Array.from({ length: 6 }, () => element("div", { class: "skeleton" })),
+    );
     try {
       await this.pages(undefined, signal);
     } catch (error) {
       if (error.name === "AbortError" || signal.aborted) return;
       this.table.hidden = true;
       this.blank.replaceChildren(
-        element("div", { role: "alert" }, element("h2", {}, "The recordings could not be loaded"), element("p", {}, error.message)),
-        element("div", { class: "actions" }, element("button", { type: "button", onclick: () => this.load() }, "Try again")));
+        element(
+          "div",
+          { role: "alert" },
+          element("h2", {}, "The recordings could not be loaded"),
+          element("p", {}, error.message),
+        ),
+        element(
+          "div",
+          { class: "actions" },
+          element("button", { type: "button", onclick: () => this.load() }, "Try again"),
+        ),
+      );
       return;
     } finally {
       if (!signal.aborted) this.table.removeAttribute("aria-busy");
@@ -256,7 +321,7 @@ class List {
     this.more.setAttribute("aria-disabled", "true");
     this.more.replaceChildren(element("span", { class: "spinner", "aria-hidden": "true" }), "Loading older");
     const before = this.rows.size;
-    const { signal } = this.loading ??= new AbortController();
+    const { signal } = (this.loading ??= new AbortController());
     try {
       await this.pages(this.next, signal);
       this.fruitful = this.rows.size > before;
@@ -279,12 +344,12 @@ class List {
     clearTimeout(this.timer);
     if (this.ended || this.refreshing || this.table.hasAttribute("aria-busy")) return;
     this.refreshing = true;
-    const { signal } = this.loading ??= new AbortController();
+    const { signal } = (this.loading ??= new AbortController());
     try {
       const { recordings, next } = await get("/api/recordings", this.query, signal);
       const listed = new Set(recordings.map((one) => one.recording_id));
       const meets = recordings.some((one) => this.rows.has(one.recording_id));
-      if (this.rows.size && !meets && next) this.next = next; // more arrived than a page holds: the gap is loaded like older ones
+      if (recordings.length && !meets && next) this.next = next; // more arrived than a page holds: the gap is loaded like older ones
       const unlisted = this.unlisted(listed, next ? recordings.at(-1)?.created_at : "");
       const asked = await Promise.all(unlisted.map((row) => current(row.recording, signal)));
       if (signal.aborted) return;
@@ -307,7 +372,9 @@ class List {
     const due = [...this.rows.values()].filter(({ recording }) => {
       if (listed.has(recording.recording_id)) return false;
       if (isOpen(recording) || recording.status === "deleting") return true;
-      return (!this.status || recording.status === this.status) && oldest !== undefined && recording.created_at > oldest;
+      return (
+        (!this.status || recording.status === this.status) && oldest !== undefined && recording.created_at > oldest
+      );
     });
     // Who waits longest comes first.
     due.sort((one, other) => (one.asked ?? 0) - (other.asked ?? 0));
@@ -319,7 +386,9 @@ class List {
   schedule() {
     clearTimeout(this.timer);
     if (this.ended || document.hidden) return;
-    const busy = awaited() || [...this.rows.values()].some(({ recording }) => isOpen(recording) || recording.status === "deleting");
+    const busy =
+      awaited() ||
+      [...this.rows.values()].some(({ recording }) => isOpen(recording) || recording.status === "deleting");
     const pace = !busy ? IDLE_MS : Date.now() - this.stirred < 60_000 && this.behind.hidden ? SOON_MS : LATER_MS;
     this.timer = setTimeout(() => this.refresh(), pace);
   }
@@ -340,6 +409,7 @@ class List {
       if (!row) {
         this.rows.set(id, new Row(recording));
         if (tell) this.stirred = Date.now();
+        if (tell && isAwaited(recording.key) && !isOpen(recording)) announce(ending(recording)); // it was quick
       } else {
         if (row.recording.status !== status) this.stirred = Date.now();
         if (tell && isOpen(row.recording) && !isOpen(recording)) announce(ending(recording));
@@ -378,7 +448,10 @@ class List {
     const words = folded(this.find).split(/\s+/).filter(Boolean);
     const found = words.length ? all.filter(({ recording }) => matches(recording, words)) : all;
     found.sort((one, other) => this.compare(one.recording, other.recording));
-    arrange(this.body, found.map((row) => row.element));
+    arrange(
+      this.body,
+      found.map((row) => row.element),
+    );
     this.table.hidden = found.length === 0;
     this.summary.textContent = this.summed(found.length, all.length, words.length > 0);
     this.blank.hidden = found.length > 0;
@@ -394,7 +467,11 @@ class List {
       const known = Number(one.audio_duration == null) - Number(other.audio_duration == null);
       if (known) return known; // those without a length stand at the end, either way
     }
-    return way * (ORDER[name](one, other) || 0) || compare(other.created_at, one.created_at) || compare(one.recording_id, other.recording_id);
+    return (
+      way * (ORDER[name](one, other) || 0) ||
+      compare(other.created_at, one.created_at) ||
+      compare(one.recording_id, other.recording_id)
+    );
   }
 
   summed(found, all, filtered) {
@@ -413,23 +490,46 @@ class List {
       const prefix = this.find.trim();
       return [
         element("h2", {}, "Nothing matches"),
-        element("p", {}, "No name and no top phrase of the recordings loaded here has “", element("bdi", {}, prefix), "” in it."),
-        element("div", { class: "actions" },
+        element(
+          "p",
+          {},
+          "No name and no top phrase of the recordings loaded here has “",
+          element("bdi", {}, prefix),
+          "” in it.",
+        ),
+        element(
+          "div",
+          { class: "actions" },
           button("Clear the filter", () => this.settle({ find: "" })),
-          element("a", { class: "button", href: `/?${new URLSearchParams({ view: "phrases", prefix })}` }, "Search all phrases")),
+          element(
+            "a",
+            { class: "button", href: `/?${new URLSearchParams({ view: "phrases", prefix })}` },
+            "Search all phrases",
+          ),
+        ),
       ];
     }
-    if (this.next) return [element("h2", {}, "Nothing found yet"), element("p", {}, "There are older recordings to look through.")];
+    if (this.next)
+      return [element("h2", {}, "Nothing found yet"), element("p", {}, "There are older recordings to look through.")];
     if (this.status) {
       return [
         element("h2", {}, `Nothing is ${statusWords(this.status).label.toLowerCase()} here`),
         element("p", {}, `No recording of this status was added ${period}.`),
-        element("div", { class: "actions" }, button("Show every status", () => this.settle({ status: "" })), longer || null),
+        element(
+          "div",
+          { class: "actions" },
+          button("Show every status", () => this.settle({ status: "" })),
+          longer || null,
+        ),
       ];
     }
     return [
       element("h2", {}, `No recordings ${period}`),
-      element("p", {}, "Drop audio or video files anywhere on this page, or choose them. Whatever else is put into the S3 bucket appears here too; its highlights follow about a minute later."),
+      element(
+        "p",
+        {},
+        "Drop audio or video files anywhere on this page, or choose them. Whatever else is put into the S3 bucket appears here too; its highlights follow about a minute later.",
+      ),
       element("div", { class: "actions" }, uploadButton("Choose files"), longer || null),
     ];
   }
@@ -445,7 +545,11 @@ class List {
 /** The recording as it is now; null where it is gone. */
 async function current({ recording_id }, signal) {
   try {
-    const { highlights, audio_url, transcript_url, highlights_url, ...recording } = await get(`/api/recordings/${recording_id}`, {}, signal);
+    const { highlights, audio_url, transcript_url, highlights_url, ...recording } = await get(
+      `/api/recordings/${recording_id}`,
+      {},
+      signal,
+    );
     return recording;
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) return null;
@@ -453,9 +557,10 @@ async function current({ recording_id }, signal) {
   }
 }
 
-function ending({ key, status, reason, highlights_status, highlight_count }) {
+function ending(recording) {
+  const { key, status, highlights_status, highlight_count } = recording;
   const name = short(fileName(key));
-  if (status !== "completed") return `${name}: ${statusWords(status).label}. ${reason ?? ""}`;
+  if (status !== "completed") return `${name}: ${statusWords(status).label}. ${reasonOf(recording)}`;
   return `${name} is completed: ${highlightsWords(highlights_status) || counted(highlight_count ?? 0, "highlight")}.`;
 }
 
@@ -466,7 +571,7 @@ function matches({ key, top_highlights = [] }, words) {
 
 /** Puts the elements in this order, and touches only those that stand elsewhere; the focus stays where it is. */
 function arrange(body, wanted) {
-  const focused = body.contains(document.activeElement) ? document.activeElement : null;
+  const focused = /** @type {HTMLElement} */ (body.contains(document.activeElement) ? document.activeElement : null);
   const staying = new Set(wanted);
   for (const one of [...body.children]) if (!staying.has(one)) one.remove();
   let at = body.firstElementChild;

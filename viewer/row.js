@@ -1,6 +1,17 @@
 import { askToDelete, askToRetry, mayDelete, mayRetry } from "./actions.js";
 import { element } from "./dom.js";
-import { clock, counted, fileName, folder, highlightsWords, short, statusWords, visible, when } from "./format.js";
+import {
+  clock,
+  counted,
+  fileName,
+  folder,
+  highlightsWords,
+  reasonOf,
+  short,
+  statusWords,
+  visible,
+  when,
+} from "./format.js";
 
 /** A recording as a row of the list. A part that did not change stays the same element, and keeps the focus. */
 export class Row {
@@ -9,19 +20,29 @@ export class Row {
     this.parts = new Map();
     const { recording_id, key, created_at } = recording;
     const name = visible(fileName(key));
-    this.link = element("a", { class: "recording-name", href: `/?recording=${recording_id}`, title: key }, element("bdi", {}, name));
+    this.link = element(
+      "a",
+      { class: "recording-name", href: `/?recording=${recording_id}`, title: key },
+      element("bdi", {}, name),
+    );
     this.cells = {
       length: element("td", { role: "cell", class: "length number" }),
       status: element("td", { role: "cell", class: "how" }),
       phrases: element("td", { role: "cell", class: "phrases" }),
       actions: element("td", { role: "cell", class: "do" }),
     };
-    this.element = element("tr", { role: "row" },
-      element("th", { role: "rowheader", scope: "row", class: "what" },
+    this.element = element(
+      "tr",
+      { role: "row" },
+      element(
+        "th",
+        { role: "rowheader", scope: "row", class: "what" },
         this.link,
-        folder(key) && element("bdi", { class: "folder" }, folder(key))),
+        folder(key) && element("bdi", { class: "folder" }, folder(key)),
+      ),
       element("td", { role: "cell", class: "added" }, element("time", { datetime: created_at }, when(created_at))),
-      Object.values(this.cells));
+      Object.values(this.cells),
+    );
     this.show(recording);
   }
 
@@ -46,7 +67,11 @@ export class Row {
   actions() {
     const label = short(fileName(this.recording.key));
     const button = (words, act) =>
-      element("button", { type: "button", class: "quiet compact", "aria-label": `${words} ${label}`, onclick: act }, words);
+      element(
+        "button",
+        { type: "button", class: "quiet compact", "aria-label": `${words} ${label}`, onclick: act },
+        words,
+      );
     const toLink = () => this.link;
     return [
       mayRetry(this.recording) && button("Retry", () => askToRetry(this.recording, toLink)),
@@ -60,9 +85,9 @@ function lengthOf({ audio_duration }) {
   return [clock(audio_duration * 1000)];
 }
 
-function statusOf({ status, reason }) {
-  const { label, kind, meaning } = statusWords(status);
-  const why = reason || meaning;
+function statusOf(recording) {
+  const { label, kind, meaning } = statusWords(recording.status);
+  const why = reasonOf(recording) || meaning;
   return [
     element("span", { class: `status ${kind}${kind === "wait" ? " busy" : ""}` }, label),
     why && element("p", { class: "why" }, element("bdi", {}, why)),
@@ -75,12 +100,28 @@ function phrasesOf({ recording_id, status, highlights_status, highlight_count = 
   if (none) return [element("span", { class: "soft" }, none)];
   const more = highlight_count - top_highlights.length;
   return [
-    element("ul", { class: "chips", "aria-label": "Top phrases" },
+    element(
+      "ul",
+      { class: "chips", "aria-label": "Top phrases" },
       top_highlights.map((text) => element("li", {}, phraseLink(text))),
-      more > 0 && element("li", {}, element("a", { class: "more", href: `/?recording=${recording_id}`, "aria-label": `${counted(more, "more phrase")}` }, `+${more}`))),
+      more > 0 &&
+        element(
+          "li",
+          {},
+          element(
+            "a",
+            { class: "more", href: `/?recording=${recording_id}`, "aria-label": `${counted(more, "more phrase")}` },
+            `+${more}`,
+          ),
+        ),
+    ),
   ];
 }
 
 function phraseLink(text) {
-  return element("a", { class: "chip", href: `/?${new URLSearchParams({ view: "phrases", phrase: text })}`, title: text }, element("bdi", {}, visible(text)));
+  return element(
+    "a",
+    { class: "chip", href: `/?${new URLSearchParams({ view: "phrases", phrase: text })}`, title: text },
+    element("bdi", {}, visible(text)),
+  );
 }

@@ -31,8 +31,12 @@ export class Timeline {
     this.canvas = element("canvas", { "aria-hidden": "true" });
     this.playhead = element("div", { class: "playhead", "aria-hidden": "true" });
     this.tip = element("div", { class: "tip", hidden: true, "aria-hidden": "true" });
-    this.strip = element("div", { class: "strip", role: "slider", tabindex: 0, "aria-label": "Moments on the timeline" },
-      this.canvas, this.playhead);
+    this.strip = element(
+      "div",
+      { class: "strip", role: "slider", tabindex: 0, "aria-label": "Moments on the timeline" },
+      this.canvas,
+      this.playhead,
+    );
     this.place = element("div", { class: "timeline" }, this.strip, this.tip);
     const { signal } = this.#ending;
     this.strip.addEventListener("pointermove", (event) => this.#point(this.#under(event)));
@@ -108,8 +112,14 @@ export class Timeline {
   #key(event) {
     const moments = this.#moments?.of(this.#chosen) ?? [];
     const here = this.#pointed?.moment ? moments.indexOf(this.#pointed.moment) : -1;
-    const to = { ArrowRight: here + 1, ArrowUp: here + 1, ArrowLeft: here - 1, ArrowDown: here - 1, Home: 0,
-      End: moments.length - 1 }[event.key];
+    const to = {
+      ArrowRight: here + 1,
+      ArrowUp: here + 1,
+      ArrowLeft: here - 1,
+      ArrowDown: here - 1,
+      Home: 0,
+      End: moments.length - 1,
+    }[event.key];
     if (to !== undefined && moments.length) {
       this.#walk(moments[Math.max(0, Math.min(moments.length - 1, to))]);
     } else if ((event.key === "Enter" || event.key === " ") && this.#pointed?.moment) {
@@ -126,15 +136,20 @@ export class Timeline {
     const place = this.#moments.place(moment.start, this.#chosen);
     const words = this.#words?.around(moment)?.join(" ") ?? moment.highlight.text;
     this.strip.setAttribute("aria-valuenow", place);
-    this.strip.setAttribute("aria-valuetext",
-      `${place} of ${this.#moments.of(this.#chosen).length}, ${clock(moment.start)}: ${words}`);
+    this.strip.setAttribute(
+      "aria-valuetext",
+      `${place} of ${this.#moments.of(this.#chosen).length}, ${clock(moment.start)}: ${words}`,
+    );
     this.#point({ moment, ms: moment.start });
   }
 
   #describe() {
     const count = this.#moments?.of(this.#chosen).length ?? 0;
     const place = Math.max(1, this.#moments?.place(this.#position, this.#chosen) ?? 1);
-    this.strip.setAttribute("aria-label", this.#chosen ? `Moments of “${this.#chosen.text}”` : "Moments on the timeline");
+    this.strip.setAttribute(
+      "aria-label",
+      this.#chosen ? `Moments of “${this.#chosen.text}”` : "Moments on the timeline",
+    );
     this.strip.setAttribute("aria-valuemin", count ? 1 : 0);
     this.strip.setAttribute("aria-valuemax", count);
     this.strip.setAttribute("aria-valuenow", count ? Math.min(place, count) : 0);
@@ -154,8 +169,14 @@ export class Timeline {
     const [before, here, after] = said ?? ["", moment?.highlight.text ?? "", ""];
     this.tip.replaceChildren(
       element("span", { class: "tip-time" }, clock(time)),
-      element("bdi", { class: "tip-words" },
-        before && `… ${before} `, moment ? element("mark", {}, here) : here, after && ` ${after} …`));
+      element(
+        "bdi",
+        { class: "tip-words" },
+        before && `… ${before} `,
+        moment ? element("mark", {}, here) : here,
+        after && ` ${after} …`,
+      ),
+    );
     const more = moment ? this.#crowd(moment) : 0;
     if (more) this.tip.append(element("span", { class: "tip-more" }, `and ${more.toLocaleString()} more within reach`));
     const half = this.tip.offsetWidth / 2;
@@ -166,8 +187,11 @@ export class Timeline {
   /** How many other moments lie on the same few pixels. */
   #crowd(moment) {
     const near = (3 / this.#width) * this.#length;
-    return this.#moments.place(moment.start + near, this.#chosen)
-      - this.#moments.place(moment.start - near - 1, this.#chosen) - 1;
+    return (
+      this.#moments.place(moment.start + near, this.#chosen) -
+      this.#moments.place(moment.start - near - 1, this.#chosen) -
+      1
+    );
   }
 
   // ---- drawing
@@ -235,21 +259,24 @@ export class Timeline {
   }
 
   #drawPins(pen, ink, width, floor) {
-    const highlights = this.#moments.highlights;
-    const most = Math.max(...highlights.map((highlight) => highlight.rank ?? 0), 0) || 1;
-    // Behind: all phrases, the higher the rank the higher the pin.
-    const heights = new Float32Array(Math.ceil(width) + 1);
-    for (const highlight of highlights) {
-      if (highlight === this.#chosen) continue;
-      const share = 0.35 + 0.65 * ((highlight.rank ?? 0) / most);
-      for (const { start } of this.#moments.of(highlight)) {
-        const x = Math.floor(this.#x(start));
-        heights[x] = Math.max(heights[x], share);
+    const others = this.#moments.highlights.filter((highlight) => highlight !== this.#chosen);
+    const most = Math.max(...others.map((highlight) => highlight.rank ?? 0), 0) || 1;
+    const count = others.reduce((sum, highlight) => sum + this.#moments.of(highlight).length, 0);
+    pen.fillStyle = ink(this.#chosen ? "--pin-others" : "--pin-all");
+    if (count > width / 3) {
+      this.#drawBars(
+        pen,
+        others.flatMap((highlight) => this.#moments.of(highlight)),
+        width,
+        floor,
+      );
+    } else {
+      // The higher the rank, the higher the pin.
+      for (const highlight of others) {
+        const tall = (0.35 + 0.65 * ((highlight.rank ?? 0) / most)) * (floor - 10);
+        for (const { start } of this.#moments.of(highlight)) pen.fillRect(this.#x(start) - 1, floor - tall, 2, tall);
       }
     }
-    pen.fillStyle = ink(this.#chosen ? "--pin-others" : "--pin-all");
-    const room = floor - 10;
-    heights.forEach((share, x) => share && pen.fillRect(x - 0.5, floor - share * room, 2, share * room));
     if (this.#chosen) this.#drawChosen(pen, ink, width, floor);
     if (this.#moment) {
       const x = this.#x(this.#moment.start);
@@ -264,7 +291,7 @@ export class Timeline {
     }
   }
 
-  /** A pin with a head for each moment, or, where they would hide one another, bars as high as they are many. */
+  /** A pin with a head for each moment; where they would hide one another, bars as high as they are many. */
   #drawChosen(pen, ink, width, floor) {
     const moments = this.#moments.of(this.#chosen);
     pen.fillStyle = ink("--pin");
@@ -278,12 +305,16 @@ export class Timeline {
       }
       return;
     }
+    this.#drawBars(pen, moments, width, floor);
+  }
+
+  #drawBars(pen, moments, width, floor) {
     const bar = 3;
     const counts = new Uint32Array(Math.ceil(width / bar) + 1);
     for (const { start } of moments) counts[Math.floor(this.#x(start) / bar)] += 1;
     const most = counts.reduce((high, count) => Math.max(high, count), 1);
     counts.forEach((count, at) => {
-      const tall = (0.25 + 0.75 * (count / most)) * (floor - 4);
+      const tall = (0.15 + 0.85 * (count / most)) * (floor - 6);
       if (count) pen.fillRect(at * bar, floor - tall, bar - 1, tall);
     });
   }

@@ -14,13 +14,27 @@ export function trend(counts, first) {
   const bars = summed(counts);
   const highest = Math.max(1, ...bars);
   const step = WIDTH / bars.length;
-  return svg("svg", { class: "trend", role: "img", "aria-label": inWords(counts, first), width: WIDTH, height: HEIGHT, viewBox: `0 0 ${WIDTH} ${HEIGHT}` },
+  return svg(
+    "svg",
+    {
+      class: "trend",
+      role: "img",
+      "aria-label": inWords(counts, first),
+      width: WIDTH,
+      height: HEIGHT,
+      viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+    },
     bars.map((count, index) => {
       const high = count ? Math.max(2, (count / highest) * HEIGHT) : 1;
       return svg("rect", {
-        class: count ? "some" : "none", x: (index * step).toFixed(2), y: (HEIGHT - high).toFixed(2), width: Math.max(1, step - 1).toFixed(2), height: high.toFixed(2),
+        class: count ? "some" : "none",
+        x: (index * step).toFixed(2),
+        y: (HEIGHT - high).toFixed(2),
+        width: Math.max(1, step - 1).toFixed(2),
+        height: high.toFixed(2),
       });
-    }));
+    }),
+  );
 }
 
 /** Some days in a bar where there are many; the last bar ends with the last day. */

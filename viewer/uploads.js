@@ -15,11 +15,23 @@ const listeners = new Set();
 const place = document.getElementById("uploads");
 const list = element("ul");
 const title = element("h2", { id: "uploads-title", tabindex: "-1" }, "Uploads");
-place.append(element("div", { class: "card" },
-  element("div", { class: "page-head" },
-    title,
-    element("button", { class: "quiet compact", type: "button", onclick: () => removeAll((one) => !one.active) }, "Clear finished")),
-  list));
+place.append(
+  element(
+    "div",
+    { class: "card" },
+    element(
+      "div",
+      { class: "page-head" },
+      title,
+      element(
+        "button",
+        { class: "quiet compact", type: "button", onclick: () => removeAll((one) => !one.active) },
+        "Clear finished",
+      ),
+    ),
+    list,
+  ),
+);
 
 class Upload {
   /** @param {File} file */
@@ -32,8 +44,14 @@ class Upload {
     this.bar = element("progress", { max: "1", "aria-label": `Upload of ${this.label}` });
     this.said = element("span", { class: "soft small number" });
     this.buttons = element("span", { class: "actions" });
-    this.element = element("li", {},
-      element("bdi", { class: "name", title: file.name }, visible(file.name)), this.said, this.buttons, this.bar);
+    this.element = element(
+      "li",
+      {},
+      element("bdi", { class: "name", title: file.name }, visible(file.name)),
+      this.said,
+      this.buttons,
+      this.bar,
+    );
     this.draw();
   }
 
@@ -67,20 +85,22 @@ class Upload {
     form.append("file", this.file); // S3 reads no field after it
     const request = new XMLHttpRequest();
     this.request = request;
-    return new Promise((resolve, reject) => {
-      request.upload.addEventListener("progress", ({ loaded, total, lengthComputable }) => {
-        if (lengthComputable) this.sent = loaded / total;
-        this.draw();
-      });
-      request.addEventListener("load", () => {
-        if (request.status >= 200 && request.status < 300) resolve();
-        else reject(new Error(refusal(request)));
-      });
-      request.addEventListener("error", () => reject(new Error("The connection broke, or the file cannot be read.")));
-      request.addEventListener("abort", () => reject(new Error("Cancelled.")));
-      request.open("POST", url);
-      request.send(form);
-    });
+    return /** @type {Promise<void>} */ (
+      new Promise((resolve, reject) => {
+        request.upload.addEventListener("progress", ({ loaded, total, lengthComputable }) => {
+          if (lengthComputable) this.sent = loaded / total;
+          this.draw();
+        });
+        request.addEventListener("load", () => {
+          if (request.status >= 200 && request.status < 300) resolve();
+          else reject(new Error(refusal(request)));
+        });
+        request.addEventListener("error", () => reject(new Error("The connection broke, or the file cannot be read.")));
+        request.addEventListener("abort", () => reject(new Error("Cancelled.")));
+        request.open("POST", url);
+        request.send(form);
+      })
+    );
   }
 
   to(state) {
@@ -105,13 +125,19 @@ class Upload {
     this.drawn = this.state;
     const held = this.buttons.contains(document.activeElement);
     const button = (words, act) =>
-      element("button", { class: "quiet compact", type: "button", "aria-label": `${words} ${this.label}`, onclick: act }, words);
-    this.buttons.replaceChildren(...{
-      waiting: [button("Cancel", () => this.cancel())],
-      sending: [button("Cancel", () => this.cancel())],
-      uploaded: [button("Dismiss", () => remove(this))],
-      failed: [button("Try again", () => this.again()), button("Dismiss", () => remove(this))],
-    }[this.state]);
+      element(
+        "button",
+        { class: "quiet compact", type: "button", "aria-label": `${words} ${this.label}`, onclick: act },
+        words,
+      );
+    this.buttons.replaceChildren(
+      ...{
+        waiting: [button("Cancel", () => this.cancel())],
+        sending: [button("Cancel", () => this.cancel())],
+        uploaded: [button("Dismiss", () => remove(this))],
+        failed: [button("Try again", () => this.again()), button("Dismiss", () => remove(this))],
+      }[this.state],
+    );
     if (held) this.buttons.querySelector("button").focus();
   }
 
@@ -149,7 +175,8 @@ function removeAll(which) {
   uploads = uploads.filter((one) => !gone.includes(one));
   for (const one of gone) one.element.remove();
   place.hidden = uploads.length === 0;
-  if (held && (place.hidden || !place.contains(document.activeElement))) (place.hidden ? document.querySelector("main h1") : title)?.focus();
+  if (held && (place.hidden || !place.contains(document.activeElement)))
+    (place.hidden ? document.querySelector("main h1") : title)?.focus();
 }
 
 /** Uploads files, a few at a time. */
@@ -173,6 +200,11 @@ export function awaited() {
   return uploads.some((one) => one.state === "uploaded" && one.until > Date.now());
 }
 
+/** Whether this is the key of such an upload. */
+export function isAwaited(key) {
+  return uploads.some((one) => one.state === "uploaded" && one.key === key);
+}
+
 /** These recordings are in the list: their uploads need not be. */
 export function arrived(keys) {
   removeAll((one) => one.state === "uploaded" && keys.has(one.key));
@@ -180,7 +212,13 @@ export function arrived(keys) {
 
 /** A button that lets the user choose files. */
 export function uploadButton(words = "Upload") {
-  const input = element("input", { type: "file", multiple: true, accept: "audio/*,video/*", hidden: true, "aria-label": "Files to upload" });
+  const input = element("input", {
+    type: "file",
+    multiple: true,
+    accept: "audio/*,video/*",
+    hidden: true,
+    "aria-label": "Files to upload",
+  });
   input.addEventListener("change", () => {
     upload(input.files);
     input.value = ""; // the same file may be chosen again
@@ -218,7 +256,8 @@ async function filesOf(entry) {
   if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
   const reader = entry.createReader();
   const found = [];
-  for (;;) { // a hundred at a time
+  for (;;) {
+    // a hundred at a time
     const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
     if (!some.length) return found.filter((file) => !file.name.startsWith("."));
     for (const one of some) found.push(...(await filesOf(one)));

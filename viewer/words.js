@@ -46,9 +46,12 @@ export class Words {
   constructor(transcript) {
     this.list = readingOrder(transcript);
     this.paragraphs = paragraphsOf(this.list);
+    this.firsts = Uint32Array.from(this.paragraphs, (paragraph) => paragraph.first);
     this.end = this.list.reduce((latest, word) => Math.max(latest, word.end || word.start), 0);
     // Reading order and time differ where people talk at once.
-    this.byTime = Uint32Array.from(this.list.keys()).sort((one, other) => this.list[one].start - this.list[other].start);
+    this.byTime = Uint32Array.from(this.list.keys()).sort(
+      (one, other) => this.list[one].start - this.list[other].start,
+    );
     this.starts = Float64Array.from(this.byTime, (word) => this.list[word].start);
   }
 
@@ -65,7 +68,7 @@ export class Words {
   }
 
   paragraphOf(word) {
-    return countUpTo(this.firsts ??= Uint32Array.from(this.paragraphs, (paragraph) => paragraph.first), word) - 1;
+    return countUpTo(this.firsts, word) - 1;
   }
 
   /** The first and last word of what is said from `start` to `end`, by who begins it; none where nobody does. */
@@ -83,11 +86,15 @@ export class Words {
 
   /** A few words around a time, in three parts: before, what is said from `start` to `end`, after. */
   around({ start, end = start }, { before = 5, after = 6 } = {}) {
-    const here = this.said({ start, end }) ?? { first: this.at(start) ?? this.from(start) };
-    if (here.first === undefined) return undefined;
-    const last = here.last ?? here.first;
-    const text = (from, to) => this.list.slice(Math.max(0, from), to).map((word) => word.text).join(" ");
-    return [text(here.first - before, here.first), text(here.first, last + 1), text(last + 1, last + 1 + after)];
+    const word = this.at(start) ?? this.from(start);
+    if (word === undefined) return undefined;
+    const { first, last } = this.said({ start, end }) ?? { first: word, last: word };
+    const text = (from, to) =>
+      this.list
+        .slice(Math.max(0, from), to)
+        .map(({ text }) => text)
+        .join(" ");
+    return [text(first - before, first), text(first, last + 1), text(last + 1, last + 1 + after)];
   }
 
   /**

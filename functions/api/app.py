@@ -6,7 +6,6 @@ HIGHLIGHTS_TABLE, MEDIA_BUCKET, RECORDINGS_TABLE, RESULTS_BUCKET, SIGN_IN_URL, S
 """
 
 import json
-import secrets
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -33,7 +32,7 @@ from audio_highlights.observability import function_logger
 from audio_highlights.orders import Orders
 from audio_highlights.reading import Reader
 from audio_highlights.storage import Ledger, Queue, SweepFunction, Uploads, origin_of
-from audio_highlights.uploads import UploadRequest
+from audio_highlights.uploads import UploadRequest, chance
 
 HERE = Path(__file__).parent
 _STATUS_CODES: Mapping[type[ApiRefused], int] = {
@@ -130,7 +129,7 @@ def create_upload() -> Response[str]:
     """Permission to upload one recording."""
     wanted = UploadRequest.from_body(body())
     most_bytes = wanted.check_size(audio_transfer)
-    key = wanted.key(utc_now(), secrets.token_hex(4))
+    key = wanted.key(utc_now(), chance())
     url, fields = uploads.permit(key, most_bytes=most_bytes, content_type=wanted.content_type)
     logger.info("upload permitted", key=key, user=user())
     return answered({"url": url, "fields": fields, "key": key}, 201)
@@ -188,11 +187,15 @@ def _number(value: Any) -> int | float:
 
 
 def signed_in(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
-    """Let nobody at the data whom API Gateway has not verified: a route opened by mistake gives none."""
+    """Let nobody at the data without an access token that API Gateway has verified.
+
+    It lets no other through, where the route says so: a route opened by mistake gives no data all the same.
+    """
     if app.current_event.path.startswith("/api"):
-        authorizer = app.current_event.raw_event.get("requestContext", {}).get("authorizer") or {}
-        if not (authorizer.get("jwt") or {}).get("claims"):
-            message = "Sign in first: the request carries no token of the user pool."
+        authorizer = app.current_event.raw_event["requestContext"].get("authorizer") or {}
+        claims = (authorizer.get("jwt") or {}).get("claims") or {}
+        if claims.get("token_use") != "access":
+            message = "Sign in first: the request carries no access token of the user pool."
             raise NotSignedIn(message)
     return next_middleware(app)
 

@@ -85,6 +85,7 @@ CALLS = {
     "list recordings": s3("s3:ListBucket", "list_objects_v2", "MediaBucket"),
     "list versions of recordings": s3("s3:ListBucketVersions", "list_object_versions", "MediaBucket"),
     "write a recording": s3("s3:PutObject", "put_object", "MediaBucket", Key="calls/new.wav", Body=b"x"),
+    "write an upload of the page": s3("s3:PutObject", "put_object", "MediaBucket", Key="uploads/new.wav", Body=b"x"),
     "delete a recording": s3("s3:DeleteObject", "delete_object", "MediaBucket", Key="calls/none.wav"),
     "delete a version of a recording": s3(
         "s3:DeleteObjectVersion", "delete_object", "MediaBucket", Key="calls/none.wav", VersionId="never-there"
@@ -94,6 +95,8 @@ CALLS = {
     ),
     "open the media bucket": s3("s3:PutBucketPublicAccessBlock", "delete_public_access_block", "MediaBucket"),
     "read a result": s3("s3:GetObject", "get_object", "ResultsBucket", Key="highlights/a.json"),
+    "read a transcript": s3("s3:GetObject", "get_object", "ResultsBucket", Key="transcripts/a.json.gz"),
+    "read elsewhere beside the results": s3("s3:GetObject", "get_object", "ResultsBucket", Key="other/a"),
     "list results": s3("s3:ListBucket", "list_objects_v2", "ResultsBucket"),
     "write highlights": s3("s3:PutObject", "put_object", "ResultsBucket", Key="highlights/b.json", Body=b"x"),
     "write a transcript": s3("s3:PutObject", "put_object", "ResultsBucket", Key="transcripts/b.json.gz", Body=b"x"),
@@ -154,6 +157,15 @@ CALLS = {
         "dynamodb:UpdateItem", "update_item", "HighlightsTable", Key=PHRASE, UpdateExpression="REMOVE x", **NEVER
     ),
     "delete a phrase": table("dynamodb:DeleteItem", "delete_item", "HighlightsTable", Key=PHRASE, **NEVER),
+    "find phrases of a day": table(
+        "dynamodb:Query", "query", "HighlightsTable", **index("day", "day", {"S": "2026-01-01"})
+    ),
+    "read phrases by the batch": call(
+        "dynamodb:BatchGetItem",
+        "batch_get_item",
+        lambda of: {"RequestItems": {of["HighlightsTable"]: {"Keys": [PHRASE]}}},
+    ),
+    "read all phrases": table("dynamodb:Scan", "scan", "HighlightsTable"),
     "delete a table": call("dynamodb:DeleteTable", "delete_table", lambda _: {"TableName": "never-there"}),
     "read the API key": secret("secretsmanager:GetSecretValue", "get_secret_value", "ApiKeySecret"),
     "change the API key": secret("secretsmanager:PutSecretValue", "put_secret_value", "ApiKeySecret", SecretString="x"),
@@ -202,14 +214,35 @@ CALLS = {
     ),
     **{
         f"invoke {name}": invoke(name)
-        for name in ("SubmitFunction", "WebhookFunction", "CheckFunction", "ResultsFunction", "SweepFunction")
+        for name in (
+            "SubmitFunction",
+            "WebhookFunction",
+            "CheckFunction",
+            "ResultsFunction",
+            "ApiFunction",
+            "SweepFunction",
+        )
     },
     "change a function": call(
         "lambda:UpdateFunctionConfiguration",
         "update_function_configuration",
         lambda of: {"FunctionName": of["WebhookFunction"], "Timeout": 9},
     ),
-    **{f"become {name}": become(name) for name in ("SignerRole", "SubmitRole", "ResultsRole")},
+    "make a user": call(
+        "cognito-idp:AdminCreateUser",
+        "admin_create_user",
+        lambda of: {
+            "UserPoolId": of["UserPool"],
+            "Username": f"{uuid4().hex}@example.com",
+            "MessageAction": "SUPPRESS",
+        },
+    ),
+    "let the page be another client": call(
+        "cognito-idp:CreateUserPoolClient",
+        "create_user_pool_client",
+        lambda of: {"UserPoolId": of["UserPool"], "ClientName": "another"},
+    ),
+    **{f"become {name}": become(name) for name in ("SignerRole", "SubmitRole", "ResultsRole", "ApiRole")},
     "widen its own rights": call(
         "iam:PutRolePolicy",
         "put_role_policy",
@@ -263,6 +296,22 @@ ALLOWED = {
         "send to ResultsDeadLetterQueue",
         "tell the event bus",
     },
+    "ApiRole": {
+        "read a row",
+        "find rows of a day",
+        "change a row",
+        "find a phrase",
+        "find phrases of a day",
+        "find the phrases of a recording",
+        "read phrases by the batch",
+        "read a recording",
+        "read a version of a recording",
+        "write an upload of the page",
+        "read a result",
+        "read a transcript",
+        "send to SubmitQueue",
+        "invoke SweepFunction",
+    },
     "SweepRole": THE_LINE
     | {
         "read the API key",
@@ -295,7 +344,8 @@ def names(local_system: Local) -> Iterator[dict[str, str]]:
         for name in ALLOWED:
             of[f"{name}.Arn"] = iam.get_role(RoleName=of[name])["Role"]["Arn"]
         of["version"] = s3.put_object(Bucket=of["MediaBucket"], Key=RECORDING, Body=b"a recording")["VersionId"]
-        s3.put_object(Bucket=of["ResultsBucket"], Key="highlights/a.json", Body=b"{}")
+        for result in ("highlights/a.json", "transcripts/a.json.gz", "other/a"):
+            s3.put_object(Bucket=of["ResultsBucket"], Key=result, Body=b"{}")
         yield of
 
 

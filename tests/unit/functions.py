@@ -11,8 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {
-    "AWS_ACCESS_KEY_ID": "of-no-account",
-    "AWS_SECRET_ACCESS_KEY": "of-no-account",
+    **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "of-no-account"),
     "AWS_DEFAULT_REGION": "eu-west-1",
     "API_KEY_SECRET_ARN": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api-key",
     "WEBHOOK_SECRET_ARN": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:webhook",

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
+import boto3
 import pytest
 
 from audio_highlights.models import MAX_AUDIO_BYTES, Finished, Status, Upload
@@ -36,7 +37,7 @@ class Api:
             "requestContext": {
                 "http": {"method": method, "path": path, "sourceIp": "127.0.0.1"},
                 "stage": "$default",
-                "authorizer": {"jwt": {"claims": {"sub": USER}, "scopes": ["openid"]}},
+                "authorizer": {"jwt": {"claims": {"sub": USER, "token_use": "access"}, "scopes": ["openid"]}},
             },
             "body": base64.b64encode(text.encode()).decode() if encoded and text else text,
             "isBase64Encoded": encoded,
@@ -50,9 +51,11 @@ class Api:
 @pytest.fixture(scope="module")
 def module() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the credentials of its first use
         patch.setenv("AWS_ACCESS_KEY_ID", "made-up")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "made-up")
         patch.setenv("AWS_SESSION_TOKEN", "made-up-session")
+        patch.setattr(boto3, "DEFAULT_SESSION", None)  # the one there may remember other credentials
         yield load("api", patch)
 
 

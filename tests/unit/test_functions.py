@@ -38,7 +38,7 @@ def run(world: World, name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
         "webhook": {"results_queue": world.queue, "secrets": FakeSecrets()},
         "check": {"provider": world.provider},
         "results": {"deliverer": world.deliverer, "queue": world.queue},
-        "sweep": {"sweeper": world.sweeper, "scanner": world.scanner},
+        "sweep": {"sweeper": world.sweeper, "scanner": world.scanner, "deleter": world.deleter},
     }
     for attribute, stand_in in replaced[function].items():
         assert hasattr(module, attribute)
@@ -189,6 +189,25 @@ def test_the_sweep_answers_what_it_found(world: World, monkeypatch: pytest.Monke
     assert (answer["due"], answer["ended"]) == (1, 1)
     assert "seen" not in answer
     assert Finished.from_body(world.queue.sent[0]) == Finished.from_body(event("check/open"))
+
+
+def test_the_sweep_that_is_told_to_delete_does_only_that(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    due = world.submitted()
+    world.clock.advance(3600)
+    upload = world.media.put("empty.wav", head=b"")
+    world.submit(upload)
+    deletion = {**event("sweep/delete"), "delete": upload.recording_id}
+    sweep = shared("sweep", monkeypatch)
+    for attribute in ("sweeper", "scanner", "deleter"):
+        monkeypatch.setattr(sweep, attribute, getattr(world, attribute))
+    assert run(world, "sweep/delete", monkeypatch) == {"taken": 1}  # nothing of that name is to be deleted
+    assert sweep.handler(deletion, Context()) == {"taken": 1}
+    assert world.row(upload)["status"] is Status.IGNORED
+    world.orders.delete(upload.recording_id)
+    assert sweep.handler(deletion, Context()) == {"deleted": 1}
+    assert upload.recording_id not in world.ledger.rows
+    assert not world.queue.sent
+    assert world.row(due)["status"] is Status.PROCESSING
 
 
 def test_the_sweep_leaves_what_it_has_no_time_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

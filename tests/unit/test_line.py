@@ -10,7 +10,7 @@ import pytest
 from audio_highlights.errors import ProviderAccountRefused, ProviderUnavailable, RequestRefused
 from audio_highlights.line import PROBE_SECONDS
 from audio_highlights.models import Finished, Status, Upload
-from audio_highlights.workflow import MOST_RETRIES, RECORDING_FAILED, Outcome
+from audio_highlights.workflow import MOST_ATTEMPTS, MOST_RETRIES, RECORDING_FAILED, Outcome
 from tests.fakes import LEASE_SECONDS, Crash, World
 
 WRONG_KEY = ProviderAccountRefused("AssemblyAI refuses the API key (401).")
@@ -245,6 +245,19 @@ def test_32_33_a_refused_account_stops_the_line_but_for_a_probe_now_and_then(ref
     assert not world.events.told
     assert {world.row(upload)["status"] for upload in uploads} == {Status.QUEUED}
     assert {world.row(upload)["reason"] for upload in uploads} == {str(refusal)}
+
+
+def test_33_who_probes_a_stopped_line_for_hours_is_not_given_up() -> None:
+    world = World()
+    upload = world.media.put("a")
+    for _ in range(MOST_ATTEMPTS + 1):
+        world.provider.refusals.append(WRONG_KEY)
+        assert world.submit(upload)[0] is Outcome.WAITING
+        world.clock.advance(PROBE_SECONDS + 1)
+    world.clock.advance(1800)
+    counts = world.sweeper.sweep(until=math.inf)
+    assert (counts["due"], counts["given_up"]) == (1, 0)
+    assert world.submit(upload)[0] is Outcome.SUBMITTED
 
 
 def test_33_when_the_key_works_again_the_sweep_sends_a_probe_and_all_follow() -> None:

@@ -68,7 +68,9 @@ def policies(template: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every statement that gives or takes rights, with the resource it stands in; trust policies aside."""
     for name, resource in template["Resources"].items():
         properties = resource.get("Properties", {})
-        for policy in properties.get("Policies", []) if resource["Type"] == "AWS::IAM::Role" else []:
+        if resource["Type"] == "AWS::Cognito::UserPool":
+            continue  # its Policies are about passwords
+        for policy in properties.get("Policies", []):
             assert isinstance(policy, dict), f"{name}: a policy by name"
             yield from ((name, statement) for statement in statements(policy["PolicyDocument"]))
         if "PolicyDocument" in properties:
@@ -79,7 +81,7 @@ def policies(template: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def test_there_is_something_to_look_at(template: dict[str, Any]) -> None:
-    assert len(functions(template)) == 5
+    assert len(functions(template)) == 6
     assert len(list(policies(template))) > 20
 
 
@@ -363,11 +365,15 @@ def test_environment_values_are_text(template: dict[str, Any]) -> None:
                     assert all(isinstance(values[key], str) for values in template["Mappings"][mapping].values())
 
 
+# What the routes that write will ask for.
+ASKED_LATER = {"ApiFunction": {"AUDIO_TRANSFER", "SUBMIT_QUEUE_URL", "SWEEP_FUNCTION"}}
+
+
 def test_every_variable_that_a_function_asks_for_is_set(raw: dict[str, Any]) -> None:
     common = set(raw["Globals"]["Function"]["Environment"]["Variables"])
     for name, function in functions(raw).items():
         code = (ROOT / function["Properties"]["CodeUri"] / "app.py").read_text(encoding="utf-8")
-        asked = set(re.findall(r'(?:variable|environ\.get)\("([A-Z_]+)"\)', code))
+        asked = set(re.findall(r'(?:variable|environ\.get)\("([A-Z_]+)"\)', code)) | ASKED_LATER.get(name, set())
         if "SubmitSettings" in code:
             settings = (PACKAGE / "config.py").read_text(encoding="utf-8")
             asked |= set(re.findall(r'(?:variable|environ\.get)\("([A-Z_]+)"\)', settings))
@@ -498,9 +504,15 @@ def test_nothing_that_lasts_has_a_name_of_its_own(template: dict[str, Any]) -> N
 # ---- ways in
 
 
-def test_the_webhook_is_the_only_route(template: dict[str, Any]) -> None:
-    routes = of_type(template, "AWS::ApiGatewayV2::Route")
-    assert [route["Properties"]["RouteKey"] for route in routes.values()] == ["POST /webhook"]
+def test_the_routes_are_the_webhook_the_page_and_the_signed_in_api(template: dict[str, Any]) -> None:
+    routes = [one["Properties"] for one in of_type(template, "AWS::ApiGatewayV2::Route").values()]
+    assert {route["RouteKey"]: route["AuthorizationType"] for route in routes} == {
+        "POST /webhook": "NONE",
+        "GET /": "NONE",
+        "GET /viewer/{path+}": "NONE",
+        "GET /openapi.json": "NONE",
+        "ANY /api/{path+}": "JWT",
+    }
     assert len(of_type(template, "AWS::ApiGatewayV2::Api")) == 1
     kinds = {resource["Type"] for resource in template["Resources"].values()}
     others = "AWS::Lambda::Url AWS::ApiGateway::RestApi AWS::Serverless::Api AWS::Serverless::HttpApi"
@@ -519,7 +531,49 @@ def test_functions_are_called_by_the_api_and_the_schedule_alone(transformed: dic
         permission["Properties"]["FunctionName"]["Ref"]: permission["Properties"]["Principal"]
         for permission in of_type(transformed, "AWS::Lambda::Permission").values()
     }
-    assert callers == {"WebhookFunction": "apigateway.amazonaws.com", "SweepFunction": "events.amazonaws.com"}
+    assert callers == {
+        "WebhookFunction": "apigateway.amazonaws.com",
+        "ApiFunction": "apigateway.amazonaws.com",
+        "SweepFunction": "events.amazonaws.com",
+    }
+
+
+def test_the_api_takes_access_tokens_of_the_page_for_the_user_pool_alone(template: dict[str, Any]) -> None:
+    [authorizer] = of_type(template, "AWS::ApiGatewayV2::Authorizer").values()
+    asked = authorizer["Properties"]
+    assert (asked["AuthorizerType"], asked["IdentitySource"]) == ("JWT", ["$request.header.Authorization"])
+    assert asked["JwtConfiguration"]["Audience"] == [{"Ref": "PageClient"}]
+    pool = {"Fn::If": ["CreateUserPool", {"Ref": "UserPool"}, {"Ref": "ExistingUserPoolId"}]}
+    address = "https://cognito-idp.${AWS::Region}.${AWS::URLSuffix}/${Pool}"
+    assert asked["JwtConfiguration"]["Issuer"] == {"Fn::Sub": [address, {"Pool": pool}]}
+    route = template["Resources"]["ApiRoute"]["Properties"]
+    assert (route["AuthorizerId"], route["AuthorizationScopes"]) == ({"Ref": "SignedIn"}, ["openid"])
+    client = template["Resources"]["PageClient"]["Properties"]
+    assert client["UserPoolId"] == pool
+    assert (client["AllowedOAuthFlows"], client["GenerateSecret"]) == (["code"], False)
+    assert client["ExplicitAuthFlows"] == ["ALLOW_REFRESH_TOKEN_AUTH"]
+
+
+def test_nobody_makes_himself_a_user(template: dict[str, Any]) -> None:
+    pool = template["Resources"]["UserPool"]["Properties"]
+    assert pool["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
+
+
+def test_the_page_s_origin_and_no_other_may_read_results_and_upload(template: dict[str, Any]) -> None:
+    for name, methods in (("MediaBucket", ["POST"]), ("ResultsBucket", ["GET"])):
+        [rule] = template["Resources"][name]["Properties"]["CorsConfiguration"]["CorsRules"]
+        assert (rule["AllowedOrigins"], rule["AllowedMethods"]) == ([{"Fn::GetAtt": ["Api", "ApiEndpoint"]}], methods)
+
+
+def test_the_exposed_function_can_delete_nothing_and_start_no_transcript(template: dict[str, Any]) -> None:
+    rights = {
+        action
+        for name, statement in policies(template)
+        if name == "ApiRole" and statement["Effect"] == "Allow"
+        for action in as_list(statement["Action"])
+    }
+    assert "dynamodb:Query" in rights
+    assert not [right for right in rights if re.search(r"Delete|Secret|Scan|dynamodb:Put|AssumeRole|List", right)]
 
 
 def test_58_a_busy_webhook_is_never_a_429(template: dict[str, Any]) -> None:
@@ -596,10 +650,18 @@ def ours(path: Path) -> set[str]:
         ("observability", {"models"}),
         ("batch", {"errors"}),
         ("line", {"models"}),
-        ("workflow", {"models", "errors", "config", "line", "media_type"}),
+        ("uploads", {"models", "errors", "config"}),
+        ("deletion", {"models", "errors"}),
+        ("orders", {"models", "errors"}),
+        ("workflow", {"models", "errors", "config", "line", "media_type", "deletion", "uploads"}),
         ("webhook", {"models", "errors", "workflow"}),
+        ("parameters", {"models", "errors"}),
+        ("captions", set()),
+        ("export", {"models", "errors", "captions"}),
+        ("reading", {"models", "errors", "parameters", "export"}),
         ("assemblyai", {"models", "errors"}),
         ("storage", {"models", "errors", "media_type"}),
+        ("catalogue", {"errors", "storage"}),
     ],
 )
 def test_imports_run_one_way(module: str, allowed: set[str]) -> None:
@@ -608,23 +670,33 @@ def test_imports_run_one_way(module: str, allowed: set[str]) -> None:
 
 def test_every_module_has_its_place_in_the_order() -> None:
     known = "errors config media_type models observability batch line workflow webhook assemblyai storage __init__"
+    known += " parameters captions export reading catalogue deletion orders uploads"
     assert {path.stem for path in PACKAGE.glob("*.py")} == set(known.split(" "))
 
 
 @pytest.mark.parametrize(
-    ("libraries", "adapter"),
-    [({"requests", "urllib3", "http", "aiohttp", "httpx"}, "assemblyai"), ({"boto3", "botocore"}, "storage")],
+    ("libraries", "adapters"),
+    [
+        ({"requests", "urllib3", "http", "aiohttp", "httpx"}, {"assemblyai"}),
+        ({"boto3", "botocore"}, {"storage", "catalogue"}),
+    ],
 )
-def test_only_one_module_speaks_to_the_outside(libraries: set[str], adapter: str) -> None:
+def test_only_the_adapters_speak_to_the_outside(libraries: set[str], adapters: set[str]) -> None:
     speaking = {path.stem for path in SHIPPED if path.suffix == ".py" and imports(path) & libraries}
-    assert speaking == {adapter}
+    assert speaking == adapters
 
 
 def test_functions_share_nothing_but_the_layer() -> None:
-    for app in (ROOT / "functions").glob("*/*.py"):
-        assert app.name == "app.py"
-        allowed = {"os", "time", "datetime", "typing", "aws_lambda_powertools"}
-        assert {name for name in imports(app) if not name.startswith("audio_highlights")} <= allowed, app
+    standard = {"collections", "datetime", "decimal", "hashlib", "json", "os", "pathlib", "time", "typing"}
+    for module in (ROOT / "functions").glob("*/*.py"):
+        beside = {path.stem for path in module.parent.glob("*.py")} - {"app"}
+        allowed = {*standard, *beside, "aws_lambda_powertools"}
+        assert {name for name in imports(module) if not name.startswith("audio_highlights")} <= allowed, module
+
+
+def test_only_the_function_with_the_page_has_more_than_one_module() -> None:
+    found = {f"{path.parent.name}/{path.name}" for path in (ROOT / "functions").glob("*/*.py") if path.name != "app.py"}
+    assert found == {"api/page.py"}
 
 
 # ---- the poll loop

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
+from unicodedata import category
 
 _LINE = 42  # characters; a caption has two lines at most
 _LONGEST_MS = 7000
@@ -81,15 +82,15 @@ def _readable(words: Iterable[object]) -> Iterator[_Word]:
     for word in words:
         match word:
             case {"text": str(text), "start": int(start), "end": int(end), **others} if start >= 0:
-                shown = " ".join(_printable(text).split())
-                if shown:
-                    speaker = others.get("speaker")
-                    named = f"Speaker {speaker}" if isinstance(speaker, str) and speaker else None
-                    yield _Word(shown, start, max(start, end), named and " ".join(_printable(named).split()))
+                speaker = others.get("speaker")
+                voice = _in_one_line(f"Speaker {speaker}") if isinstance(speaker, str) and speaker else None
+                if shown := _in_one_line(text):
+                    yield _Word(shown, start, max(start, end), voice)
 
 
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else " " for character in text)
+def _in_one_line(text: str) -> str:
+    """Without controls, line breaks and halves of surrogate pairs; what joins letters stays."""
+    return " ".join("".join(" " if category(one) in ("Cc", "Cs", "Zl", "Zp") else one for one in text).split())
 
 
 def _groups(words: Iterable[_Word]) -> Iterator[list[_Word]]:
@@ -109,7 +110,7 @@ def _groups(words: Iterable[_Word]) -> Iterator[list[_Word]]:
 
 
 def _is_over(group: Sequence[_Word], word: _Word) -> bool:
-    """Whether what is said ends here: by a pause, another speaker, or a sentence end that is not a line's beginning."""
+    """Whether a pause, another speaker or the end of a sentence comes first; a short sentence goes on with the next."""
     last = group[-1]
     ends = _SENTENCE_END.search(last.text) and len(_text(group)) > _LINE // 2
     return bool(ends) or word.speaker != last.speaker or word.start - last.end >= _PAUSE_MS

@@ -29,6 +29,7 @@ _NAME_CHARACTERS = 150
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 # What Markdown takes for markup within a line, and what some of its readers make a link of by itself.
 _MARKUP = re.compile(r"[\\`*_{}\[\]#|~!$^@]|(?<=:)//|(?<=www)\.", re.IGNORECASE)
+_JOINERS = "\u200c\u200d"  # parts of words, and of emoji
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 
 type Row = Mapping[str, Any]
@@ -88,8 +89,12 @@ def _last_part(key: str) -> str:
 
 
 def _is_odd(character: str) -> bool:
-    # Of no category but controls, formats (they can turn a name around), surrogates and the like, which begin with C.
-    return character in '\\/:*?"<>|%;' or unicodedata.category(character).startswith(("C", "Zl", "Zp"))
+    return character in '\\/:*?"<>|%;' or _is_hidden(character)
+
+
+def _is_hidden(character: str) -> bool:
+    """Whether it is a control, a line break, half a surrogate pair, or turns the direction of writing around."""
+    return character not in _JOINERS and unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def _csv(highlights: list[Highlight]) -> str:
@@ -132,7 +137,7 @@ def _markdown(row: Row, highlights: list[Highlight]) -> str:
 
 def _plain(text: str) -> str:
     """As text in Markdown, in one line, that nothing takes for markup."""
-    spaced = " ".join("".join(one if one.isprintable() else " " for one in text).split())
+    spaced = " ".join("".join(" " if _is_hidden(one) else one for one in text).split())
     return "".join(_HTML.get(one, one) for one in _MARKUP.sub(r"\\\g<0>", spaced))
 
 

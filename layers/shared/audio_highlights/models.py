@@ -144,13 +144,14 @@ class Recording:
     retried_transcripts: frozenset[str] = frozenset()  # its former ones, whose failure was answered by a new one
     extra_transcripts: frozenset[str] = frozenset()
     attempts_before: int = 0  # `attempt` when people last asked for it again; it counts on, the chances do not
+    attempts_waited: int = 0  # since then, those that asked the provider for nothing: there was no place
     retries_before: int = 0  # the same of `retried_transcripts`
     metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def tries(self) -> int:
         """How often it was submitted since people last asked for it."""
-        return self.attempt - self.attempts_before
+        return self.attempt - self.attempts_before - self.attempts_waited
 
     @property
     def retries(self) -> int:

@@ -152,7 +152,7 @@ class Cursor:
         said = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
         if said.pop("digest") != _digest(said, parameters):
             raise ValueError
-        key, days = said.pop("after"), said.pop("days") if of_days else None
+        key, days = said.pop("after"), said.pop("days") if of_days else []
         if said or not isinstance(key, dict) or not (set(key) == names or (of_days and set(key) == {"day"})):
             raise ValueError
         for name, value in key.items():

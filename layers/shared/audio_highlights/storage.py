@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+import secrets
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -94,6 +95,7 @@ def _recording(row: Mapping[str, Any]) -> Recording:
         extra_transcripts=frozenset(row.get("extra_transcripts", ())),
         attempts_before=int(row.get("attempts_before", 0)),
         metadata=row.get("metadata", {}),
+        attempts_waited=int(row.get("attempts_waited", 0)),
         retries_before=int(row.get("retries_before", 0)),
     )
 
@@ -194,7 +196,7 @@ class Ledger:
         before = _read(answer["Attributes"])
         claimed_again = replace(before, status=Status.SUBMITTING, attempt=before.attempt + 1, reason=None)
         # Who asks for it again must not pay again for what an attempt of before has brought since.
-        first_since_asked = bool(before.attempts_before) and before.tries == 0
+        first_since_asked = 0 < before.attempts_before == before.attempt
         return Claim(claimed_again, taken=True, unclear=before.status is Status.SUBMITTING or first_since_asked)
 
     def refuse(self, upload: Upload, reason: str, status: Status) -> Recording | None:
@@ -221,15 +223,23 @@ class Ledger:
             return _read(error.response["Item"])  # type: ignore[typeddict-item]
         return None
 
-    def release(self, recording: Recording, reason: str, status: Status, due_at: datetime) -> None:
+    def release(
+        self, recording: Recording, reason: str, status: Status, due_at: datetime, *, waited: bool = False
+    ) -> None:
         """Give the claim back, so that the next attempt may start at once; at `due_at` somebody should start it.
 
         As `queued` where the provider has surely accepted nothing; as `submitting` where an earlier attempt's
-        transcript may exist and has not been looked for.
+        transcript may exist and has not been looked for. An attempt that `waited` does not count as one in vain.
         """
         self._update(
             recording,
-            set_={"status": status.value, "reason": reason, "lease_until": 0, "due_at": int(due_at.timestamp())},
+            set_={
+                "status": status.value,
+                "reason": reason,
+                "lease_until": 0,
+                "due_at": int(due_at.timestamp()),
+                "attempts_waited": recording.attempts_waited + 1 if waited else None,
+            },
             only_while=(Status.SUBMITTING,),
             of_this_attempt=True,
         )
@@ -326,8 +336,9 @@ class Ledger:
                 "attempts_before": recording.attempt,
                 "retries_before": len(former),
                 "retried_transcripts": set(former) or None,
+                "asked_by": secrets.token_hex(8),  # tells this write from another's in the same second
             },
-            remove=("transcript_id", "submitted_at", "completed_at"),
+            remove=("transcript_id", "submitted_at", "completed_at", "attempts_waited"),
             only_while=(Status.FAILED, Status.IGNORED),
             of_this_attempt=True,
         )

@@ -1,6 +1,7 @@
 """Which upload a person is permitted: the key that a file's name becomes, and how large it may be."""
 
 import mimetypes
+import secrets
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
@@ -66,6 +67,11 @@ class UploadRequest:
             )
             raise RequestUnreadable(message)
         return limit
+
+
+def chance() -> str:
+    """Eight hex digits that keep two uploads of a name apart."""
+    return secrets.token_hex(4)
 
 
 def most_bytes(transfer: AudioTransfer) -> int:

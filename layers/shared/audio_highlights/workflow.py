@@ -33,8 +33,6 @@ from audio_highlights.errors import (
 from audio_highlights.line import Line, waits
 from audio_highlights.media_type import not_media
 from audio_highlights.models import (
-    MAX_AUDIO_BYTES,
-    MAX_UPLOAD_BYTES,
     OPEN,
     TOP_HIGHLIGHTS,
     Claim,
@@ -49,6 +47,7 @@ from audio_highlights.models import (
     search_start,
     without_url_queries,
 )
+from audio_highlights.uploads import most_bytes
 
 WEBHOOK_HEADER = "x-audio-highlights-binding"
 HIGHLIGHTS_READY = "Highlights Ready"
@@ -68,7 +67,9 @@ class Ledger(Protocol):
     def get(self, recording_id: str) -> Recording | None: ...
     def claim(self, upload: Upload, metadata: Mapping[str, str], lease_seconds: int) -> Claim: ...
     def refuse(self, upload: Upload, reason: str, status: Status) -> Recording | None: ...
-    def release(self, recording: Recording, reason: str, status: Status, due_at: datetime) -> None: ...
+    def release(
+        self, recording: Recording, reason: str, status: Status, due_at: datetime, *, waited: bool = False
+    ) -> None: ...
     def note_upload_url(self, recording: Recording, upload_url: str) -> None: ...
     def record_transcript(
         self, recording: Recording, transcript_id: str, status: Status, overdue_seconds: int
@@ -278,7 +279,8 @@ class Submitter:
     def _waiting(self, recording: Recording, reason: str, *, unclear: bool) -> tuple[Outcome, str]:
         """Let it wait as a row. Who came first is due first; one that may have a transcript is the sweep's."""
         status = Status.SUBMITTING if unclear else Status.QUEUED
-        self._ledger.release(recording, reason, status, datetime.fromisoformat(recording.created_at))
+        due = datetime.fromisoformat(recording.created_at)
+        self._ledger.release(recording, reason, status, due, waited=True)
         self._line.leave(recording.recording_id)
         self._line.wait()
         return Outcome.WAITING, reason
@@ -288,8 +290,7 @@ class Submitter:
             what = "a folder marker" if upload.key.endswith("/") else "empty (0 bytes)"
             message = f"{upload.name} is {what}: there is nothing to transcribe."
             raise RecordingUnusable(message)
-        by_url = self._settings.audio_transfer is AudioTransfer.PRESIGNED_URL
-        limit = MAX_AUDIO_BYTES if by_url else MAX_UPLOAD_BYTES
+        limit = most_bytes(self._settings.audio_transfer)
         if stored.size_bytes > limit:
             message = (
                 f"{upload.name} has {stored.size_bytes / 1e9:.1f} GB; AssemblyAI takes at most {limit / 1e9:.1f} GB "
@@ -671,7 +672,7 @@ class Sweeper:
         return "open"
 
     def _give_up(self, recording: Recording, what: str) -> str:
-        reason = f"{what} Upload it again to try anew."
+        reason = f"{what} Retry it, or upload it again."
         if self._ledger.end(recording, Status.FAILED, reason, transcript_id=recording.transcript_id):
             self._events.put(RECORDING_FAILED, _failed_detail(recording, reason))
         self._line.leave(recording.recording_id)

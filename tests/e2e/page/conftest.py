@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from cli import recordings
 from cli.stack import Stack
-from tests.e2e.conftest import put_and_end
+from tests.e2e.conftest import put_and_end, wait_for
 
 ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "samples" / "support-call.mp3"
@@ -46,7 +46,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def user(stack: Stack) -> User:
     """A user of the stack's user pool, made for this run."""
-    made = User(f"{secrets.token_hex(6)}@example.com", f"Aa1-{secrets.token_hex(8)}")
+    made = User(f"ann-{secrets.token_hex(3)}@example.com", f"Aa1-{secrets.token_hex(8)}")
     pool, whom = boto3.client("cognito-idp"), {"UserPoolId": stack.outputs["UserPoolId"], "Username": made.name}
     email = [{"Name": "email", "Value": made.name}, {"Name": "email_verified", "Value": "true"}]
     pool.admin_create_user(**whom, MessageAction="SUPPRESS", UserAttributes=email)
@@ -156,6 +156,11 @@ def call(stack: Stack) -> dict[str, Any]:
 def highlights(stack: Stack, call: dict[str, Any]) -> list[dict[str, Any]]:
     """The sample call's highlights, highest rank first."""
     return recordings.highlights(stack, call["recording_id"])
+
+
+def until(page: Page, expression: str, arg: Any = None) -> None:
+    """Wait until a JavaScript function is true of the page; asked from outside, as the page evaluates no text."""
+    wait_for(lambda: page.evaluate(expression, arg) or None, f"{expression} on {page.url}")
 
 
 def axe(page: Page) -> list[str]:

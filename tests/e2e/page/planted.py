@@ -6,7 +6,7 @@ The provider's answer is made up; all that stores it is what `submit` and `resul
 import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import av
@@ -41,9 +41,9 @@ class _Nobody:
     def leave(self, recording_id: str) -> None: ...
 
 
-def plant(stack: Stack, key: str, audio: bytes, **answer: Any) -> Recording:
-    """A completed recording with this audio, for which the provider gave this answer."""
-    now = lambda: datetime.now(UTC)  # noqa: E731
+def plant(stack: Stack, key: str, audio: bytes, *, days_ago: float = 0, **answer: Any) -> Recording:
+    """A completed recording with this audio, for which the provider gave this answer so many days ago."""
+    now = lambda: datetime.now(UTC) - timedelta(days=days_ago)  # noqa: E731
     with _unseen(stack):
         boto3.client("s3").put_object(Bucket=stack.media_bucket, Key=key, Body=audio, ContentType="audio/mpeg")
     ledger = Ledger(stack.recordings_table, stack.highlights_table, now)

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from cli.stack import Stack
 from tests.e2e.conftest import put_and_end
-from tests.e2e.page.conftest import ROOT, Visit, axe
+from tests.e2e.page.conftest import ROOT, Visit, axe, until
 from tests.e2e.page.planted import long_call, plant, silence
 
 LEAD_S = 1.2  # so long before a word it may begin to play
@@ -26,16 +26,17 @@ def place_of(page: Page) -> float:
 
 
 def plays(page: Page) -> None:
-    page.wait_for_function("document.querySelector('audio, video')?.paused === false")
+    until(page, "() => document.querySelector('audio, video')?.paused === false")
 
 
 def lands_before(page: Page, start_ms: int) -> None:
     """Wait until the player is where the word is about to be said."""
     start = start_ms / 1000
-    page.wait_for_function(
+    until(
+        page,
         "([from, to]) => { const at = document.querySelector('audio, video').currentTime;"
         " return from <= at && at <= to; }",
-        arg=[max(0.0, start - LEAD_S), start + 0.3],
+        [max(0.0, start - LEAD_S), start + 0.3],
     )
 
 
@@ -116,10 +117,10 @@ def test_space_plays_and_pauses_arrows_skip_and_a_question_mark_shows_the_keys(
     page.keyboard.press(" ")
     plays(page)
     page.keyboard.press(" ")
-    page.wait_for_function("document.querySelector('audio, video').paused")
+    until(page, "() => document.querySelector('audio, video').paused")
     before = place_of(page)
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("before => document.querySelector('audio, video').currentTime > before + 4", arg=before)
+    until(page, "before => document.querySelector('audio, video').currentTime > before + 4", before)
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
@@ -148,7 +149,7 @@ def test_the_address_follows_the_chosen_moment_and_can_be_opened_again(
     page = opened(visit, call)
     phrase(page, highlights[1]["text"]).click()
     start = int(highlights[1]["timestamps"][0]["start"])
-    page.wait_for_function("start => location.hash === `#t=${start}`", arg=start)
+    until(page, "start => location.hash === `#t=${start}`", start)
     page.reload()
     expect(page.get_by_text("Thank you for calling")).to_be_visible()
     lands_before(page, start)
@@ -184,7 +185,6 @@ def test_the_transcript_is_searched_and_says_which_of_how_many(visit: Visit, cal
     assert count > 1
     box = page.get_by_label("Search in the transcript")
     box.fill("INTERNET outage")
-    box.press("Enter")
     expect(page.get_by_text(f"1 / {count}")).to_be_visible()
     box.press("Enter")
     expect(page.get_by_text(f"2 / {count}")).to_be_visible()
@@ -226,7 +226,7 @@ def test_a_failed_recording_says_why_and_offers_to_try_again(visit: Visit, stack
     assert row["status"] == "failed"
     page = visit(f"/?recording={row['recording_id']}")
     expect(page.get_by_text(row["reason"])).to_be_visible()
-    expect(page.get_by_role("button", name="Retry")).to_be_visible()
+    expect(page.get_by_role("button", name="Try again")).to_be_visible()
 
 
 @pytest.mark.parametrize(

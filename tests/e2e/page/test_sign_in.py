@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 from playwright.sync_api import Page, expect
 
 from cli.stack import Stack
-from tests.e2e.page.conftest import User, Visit, sign_in
+from tests.e2e.page.conftest import User, Visit, sign_in, until
 
 
 def test_who_is_not_signed_in_is_sent_to_the_sign_in_page_and_comes_back_to_where_they_were(
@@ -58,7 +58,7 @@ def test_a_token_that_is_refused_is_renewed_once_and_nobody_notices(visit: Visit
     _with_token(page, json.dumps({"access_token": "altered"}))
     page.reload()
     expect(page.get_by_role("heading", level=1)).to_have_text("Recordings")
-    assert page.evaluate("JSON.parse(sessionStorage.tokens).access_token") != "altered"
+    until(page, "() => JSON.parse(sessionStorage.tokens).access_token !== 'altered'")
 
 
 def test_who_has_wrong_tokens_only_sees_no_data_and_must_sign_in(visit: Visit, stack: Stack) -> None:
