@@ -361,6 +361,7 @@ def _recording(row: Mapping[str, Any]) -> Recording:
         transcript_id=row.get("transcript_id"),
         upload_url=row.get("upload_url"),
         submitted_at=row.get("submitted_at"),
+        metadata=row.get("metadata", {}),
         retried_transcripts=frozenset(row.get("retried_transcripts", ())),
         extra_transcripts=frozenset(row.get("extra_transcripts", ())),
         attempts_before=row.get("attempts_before", 0),

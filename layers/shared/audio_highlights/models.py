@@ -149,6 +149,7 @@ class Recording:
     attempts_before: int = 0  # `attempt` when people last asked for it again; it counts on, the chances do not
     attempts_waited: int = 0  # since then, those that asked the provider for nothing: there was no place
     retries_before: int = 0  # the same of `retried_transcripts`
+    metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def tries(self) -> int:

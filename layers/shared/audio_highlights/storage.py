@@ -98,6 +98,7 @@ def _recording(row: Mapping[str, Any]) -> Recording:
         retried_transcripts=frozenset(row.get("retried_transcripts", ())),
         extra_transcripts=frozenset(row.get("extra_transcripts", ())),
         attempts_before=int(row.get("attempts_before", 0)),
+        metadata=row.get("metadata", {}),
         attempts_waited=int(row.get("attempts_waited", 0)),
         retries_before=int(row.get("retries_before", 0)),
     )

@@ -463,9 +463,11 @@ class Deliverer:
         events: Events,
         line: Line,
         now: Callable[[], datetime],
+        measure: Callable[[str, float], None] = lambda _name, _seconds: None,
     ) -> None:
         self._ledger = ledger
         self._provider = provider
+        self._measure = measure
         self._results = results
         self._results_queue = results_queue
         self._events = events
@@ -592,10 +594,16 @@ class Deliverer:
             elif _is_deleted(winner):
                 self._ledger.delete_again(recording)  # with the files just written
             return Outcome.DUPLICATE, "the recording had ended already"
+        if not recording.attempts_before:  # of one that was called anew, the time in between was nobody's
+            self._measure("seconds_to_highlights", self._seconds_since(recording.created_at))
+        self._measure("audio_seconds", transcript.audio_duration or 0)
         self._await_redacted_audio(recording, facts)
         self._events.put(HIGHLIGHTS_READY, {**_named(recording), **facts})
         self._line.leave(recording.recording_id)
         return Outcome.COMPLETED, f"{len(highlights)} highlights ({facts['highlights_status']})"
+
+    def _seconds_since(self, moment: str) -> float:
+        return max(0.0, (self._now() - datetime.fromisoformat(moment)).total_seconds())
 
     def _told_again(self, recording: Recording) -> tuple[Outcome, str]:
         """Do again what comes after the row is closed; the files too, in case another transcript's overwrote them."""
@@ -651,6 +659,7 @@ class Deliverer:
             **facts,
             **({"summary": whole_summary} if whole_summary else {}),
             "created_at": recording.created_at,
+            "metadata": dict(recording.metadata),
             "auto_highlights_result": transcript.body.get("auto_highlights_result"),
         }
         whole = {**transcript.body, "audio_url": without_url_queries(transcript.audio_url)}
@@ -693,18 +702,27 @@ class Sweeper:
 
         Stops at `until` (time.monotonic()). Returns how many rows were due, and what became of them: ended, open,
         submitted again, waiting, given up, could not be asked about, deleted, could not be deleted yet, looked at by
-        another; how many were called; how many places are taken; and whether the line is stopped (1 or 0).
+        another; how long the longest of those at work has been so; how many were called; how many places are taken;
+        and whether the line is stopped (1 or 0).
         """
         looked_at = ("ended", "open", "resubmitted", "waiting", "given_up", "unanswered", "taken")
-        counts = dict.fromkeys(("due", *looked_at, "deleted", "undeleted"), 0)
+        counts = dict.fromkeys(("due", *looked_at, "deleted", "undeleted", "oldest_at_work_seconds"), 0)
         flight = self._line.tidy()
         for recording in self._ledger.due(self._now()):
             if time.monotonic() >= until:
                 break
             counts["due"] += 1
             counts[self._look(recording)] += 1
+            counts["oldest_at_work_seconds"] = max(counts["oldest_at_work_seconds"], self._seconds_at_work(recording))
         called = self._line.call_for_room()
         return {**counts, "called": called, "in_flight": len(flight.holders), "stopped": int(bool(flight.stopped))}
+
+    def _seconds_at_work(self, recording: Recording) -> int:
+        """0 for one that is not: it waits, is being deleted, or was called anew, long after it was uploaded."""
+        if recording.status not in OPEN or waits(recording):
+            return 0
+        since = recording.submitted_at or (None if recording.attempts_before else recording.created_at)
+        return int((self._now() - datetime.fromisoformat(since)).total_seconds()) if since else 0
 
     def _look(self, recording: Recording) -> str:
         if recording.status is Status.DELETING:
