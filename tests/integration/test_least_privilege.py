@@ -102,6 +102,7 @@ CALLS = {
     "open the media bucket": s3("s3:PutBucketPublicAccessBlock", "delete_public_access_block", "MediaBucket"),
     "read a result": s3("s3:GetObject", "get_object", "ResultsBucket", Key="highlights/a.json"),
     "read a transcript": s3("s3:GetObject", "get_object", "ResultsBucket", Key="transcripts/a.json.gz"),
+    "read redacted audio": s3("s3:GetObject", "get_object", "ResultsBucket", Key="redacted/a"),
     "read elsewhere beside the results": s3("s3:GetObject", "get_object", "ResultsBucket", Key="other/a"),
     "list results": s3("s3:ListBucket", "list_objects_v2", "ResultsBucket"),
     "write highlights": s3("s3:PutObject", "put_object", "ResultsBucket", Key="highlights/b.json", Body=b"x"),
@@ -131,6 +132,9 @@ CALLS = {
     "find open rows": table("dynamodb:Query", "query", "RecordingsTable", **index("open", "open_shard", {"S": "0"})),
     "find rows of a day": table(
         "dynamodb:Query", "query", "RecordingsTable", **index("day", "day", {"S": "2026-01-01"})
+    ),
+    "find the rows of a call": table(
+        "dynamodb:Query", "query", "RecordingsTable", **index("call", "call_id", {"S": "x"})
     ),
     "read rows by the batch": call(
         "dynamodb:BatchGetItem",
@@ -321,6 +325,7 @@ ALLOWED = {
     "ApiRole": {
         "read a row",
         "find rows of a day",
+        "find the rows of a call",
         "change a row",
         "find a phrase",
         "find phrases of a day",
@@ -331,6 +336,7 @@ ALLOWED = {
         "write an upload of the page",
         "read a result",
         "read a transcript",
+        "read redacted audio",
         "send to SubmitQueue",
         "invoke SweepFunction",
     },

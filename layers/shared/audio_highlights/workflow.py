@@ -57,7 +57,14 @@ from audio_highlights.models import (
     search_start,
     without_url_queries,
 )
-from audio_highlights.options import Options, has_key_phrases, other_metadata, recording_options, stack_options
+from audio_highlights.options import (
+    Options,
+    has_key_phrases,
+    names_redacted_audio,
+    other_metadata,
+    recording_options,
+    stack_options,
+)
 from audio_highlights.uploads import most_bytes
 
 WEBHOOK_HEADER = "x-audio-highlights-binding"
@@ -76,8 +83,12 @@ class Ledger(Protocol):
     """The table of recordings and the table of their phrases; see storage.Ledger."""
 
     def get(self, recording_id: str) -> Recording | None: ...
-    def claim(self, upload: Upload, metadata: Mapping[str, str], lease_seconds: int) -> Claim: ...
-    def refuse(self, upload: Upload, metadata: Mapping[str, str], reason: str, status: Status) -> Recording | None: ...
+    def claim(
+        self, upload: Upload, metadata: Mapping[str, str], lease_seconds: int, *, redact_audio: bool
+    ) -> Claim: ...
+    def refuse(
+        self, upload: Upload, metadata: Mapping[str, str], reason: str, status: Status, *, redact_audio: bool
+    ) -> Recording | None: ...
     def release(
         self, recording: Recording, reason: str, status: Status, due_at: datetime, *, waited: bool = False
     ) -> None: ...
@@ -202,6 +213,7 @@ class Sighting:
     metadata: Mapping[str, str] = field(default_factory=dict)
     options: Options = field(default_factory=dict)
     refusal: PermanentError | None = None
+    redact_audio: bool = False
 
 
 class Submitter:
@@ -242,15 +254,17 @@ class Submitter:
     def look(self, upload: Upload) -> Sighting:
         """Read what S3 holds for the event: the version id that the event may lack, and whether it can be submitted."""
         metadata: Mapping[str, str] = {}
+        redact_audio = False
         try:
             stored, head = self._media.look(upload)
             upload = _as_stored(upload, stored)
             metadata = other_metadata(stored.metadata)
+            redact_audio = names_redacted_audio(self._settings.transcript_options, stored.metadata, stored.tags)
             self._check(upload, stored, head)
             options = self._options(upload, stored)
         except PermanentError as refusal:
-            return Sighting(upload, metadata, refusal=refusal)
-        return Sighting(upload, metadata, options)
+            return Sighting(upload, metadata, refusal=refusal, redact_audio=redact_audio)
+        return Sighting(upload, metadata, options, redact_audio=redact_audio)
 
     def _options(self, upload: Upload, stored: StoredObject) -> Options:
         if self._stack_refusal:
@@ -272,13 +286,17 @@ class Submitter:
         """
         upload, refusal = sighting.upload, sighting.refusal
         if refusal:
-            there = self._ledger.refuse(upload, sighting.metadata, str(refusal), _end_of(refusal))
+            there = self._ledger.refuse(
+                upload, sighting.metadata, str(refusal), _end_of(refusal), redact_audio=sighting.redact_audio
+            )
             if there is None:
                 return self._told(upload, refusal)
             if there.status not in OPEN or there.transcript_id:
                 return self._duplicate(there, redelivered=redelivered)
             # An earlier attempt left it open: it ends with this reason, once nothing can be at work for it.
-        claim = self._ledger.claim(upload, sighting.metadata, self._settings.lease_seconds)
+        claim = self._ledger.claim(
+            upload, sighting.metadata, self._settings.lease_seconds, redact_audio=sighting.redact_audio
+        )
         if not claim.taken:
             return self._duplicate(claim.recording, redelivered=redelivered)
         return self._attempt(sighting, claim)
