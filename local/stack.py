@@ -227,7 +227,9 @@ class Local:
         values |= {"SignInUrl": self.aws_url, **_LOCAL_PARAMETERS}
         values |= parameters or {}
         say(f"sam deploy {stack_name} ...")
-        overrides = [f'{name}="{value}"' for name, value in values.items()]  # quoted, a value may be empty
+        # Quoted: a value may be empty, or have spaces and quotes of its own.
+        quoted = {name: value.replace('"', '\\"') for name, value in values.items()}
+        overrides = [f'{name}="{value}"' for name, value in quoted.items()]
         self._sam(
             f"sam-deploy-{stack_name}.log",
             "deploy",

@@ -9,7 +9,7 @@ import itertools
 import json
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -19,7 +19,13 @@ from boto3.dynamodb.types import TypeSerializer
 
 from audio_highlights.config import AudioTransfer, SubmitSettings
 from audio_highlights.deletion import Deleter
-from audio_highlights.errors import RecordingInWork, RecordingUnusable, ResultGone, TranscriptNotFound
+from audio_highlights.errors import (
+    RecordingInWork,
+    RecordingUnusable,
+    ResultGone,
+    TranscriptNotFound,
+    TranscriptNotReady,
+)
 from audio_highlights.line import Line, waits
 from audio_highlights.models import (
     ENDED,
@@ -34,6 +40,7 @@ from audio_highlights.models import (
     StoredObject,
     Transcript,
     Upload,
+    call_id_of,
     recording_mark,
 )
 from audio_highlights.models import utc_text as text_of
@@ -86,7 +93,9 @@ class Journal:
             raise self.trouble or Crash(effect)
 
 
-def _first_row(upload: Upload, now: datetime) -> dict[str, Any]:
+def _first_row(
+    upload: Upload, metadata: Mapping[str, str], now: datetime, *, redact_audio: bool = False
+) -> dict[str, Any]:
     return {
         "recording_id": upload.recording_id,
         "bucket": upload.bucket,
@@ -96,6 +105,9 @@ def _first_row(upload: Upload, now: datetime) -> dict[str, Any]:
         "size_bytes": upload.size_bytes,
         "created_at": text_of(now),
         "day": now.date().isoformat(),
+        "metadata": dict(metadata),
+        "call_id": call_id_of(metadata),
+        **({"redact_audio": True} if redact_audio else {}),
     }
 
 
@@ -112,7 +124,9 @@ class FakeLedger:
         row = self.rows.get(recording_id)
         return _recording(row) if row else None
 
-    def claim(self, upload: Upload, metadata: Mapping[str, str], lease_seconds: int) -> Claim:
+    def claim(
+        self, upload: Upload, metadata: Mapping[str, str], lease_seconds: int, *, redact_audio: bool = False
+    ) -> Claim:
         now = self._clock()
         before = self.get(upload.recording_id)
         if before:
@@ -123,8 +137,9 @@ class FakeLedger:
                     message = f"{before.name} is being submitted by another invocation (attempt {before.attempt})."
                     raise RecordingInWork(message)
                 return Claim(before, taken=False)
-        first = {**_first_row(upload, now), "metadata": dict(metadata)}
-        row = self.rows.setdefault(upload.recording_id, first)
+        row = self.rows.setdefault(upload.recording_id, {})
+        for name, value in _first_row(upload, metadata, now, redact_audio=redact_audio).items():
+            row.setdefault(name, value)
         lease_until = int(now.timestamp()) + lease_seconds
         row |= {"status": Status.SUBMITTING, "lease_until": lease_until, "due_at": lease_until, "open_shard": "0"}
         row["attempt"] = row.get("attempt", 0) + 1
@@ -134,13 +149,15 @@ class FakeLedger:
         unclear = bool(before and before.status is Status.SUBMITTING) or asked_again
         return Claim(_recording(row), taken=True, unclear=unclear)
 
-    def refuse(self, upload: Upload, reason: str, status: Status) -> Recording | None:
+    def refuse(
+        self, upload: Upload, metadata: Mapping[str, str], reason: str, status: Status, *, redact_audio: bool = False
+    ) -> Recording | None:
         there = self.get(upload.recording_id)
         if there:
             return there
         now = self._clock()
         self.rows[upload.recording_id] = {
-            **_first_row(upload, now),
+            **_first_row(upload, metadata, now, redact_audio=redact_audio),
             "status": status,
             "reason": reason,
             "attempt": 0,
@@ -243,7 +260,7 @@ class FakeLedger:
             return
         now = self._clock()
         self.rows[recording.recording_id] = {
-            **(row or _first_row(recording.upload, now)),
+            **(row or _first_row(recording.upload, {}, now)),
             "created_at": recording.created_at,
             "day": recording.day,
             "attempt": recording.attempt,
@@ -264,6 +281,10 @@ class FakeLedger:
         self.rows.pop(recording.recording_id, None)
         self._journal.note("drop")
         return True
+
+    def note_redacted_audio(self, recording: Recording, uri: str) -> bool:
+        change = {"redacted_audio_uri": uri}
+        return self._update("note redacted audio", recording, change, only_while=(Status.COMPLETED,))
 
     def still_open(self, recording_ids: Collection[str]) -> set[str]:
         rows = [_recording(self.rows[one]) for one in recording_ids if one in self.rows]
@@ -349,6 +370,7 @@ def _recording(row: Mapping[str, Any]) -> Recording:
         transcript_id=row.get("transcript_id"),
         upload_url=row.get("upload_url"),
         submitted_at=row.get("submitted_at"),
+        metadata=row.get("metadata", {}),
         retried_transcripts=frozenset(row.get("retried_transcripts", ())),
         extra_transcripts=frozenset(row.get("extra_transcripts", ())),
         attempts_before=row.get("attempts_before", 0),
@@ -437,6 +459,8 @@ class FakeMedia:
         size_bytes: int | None = None,
         storage_class: str = "STANDARD",
         versioned: bool = True,
+        metadata: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
         modified: datetime = DEPLOYED + timedelta(hours=1),
     ) -> Upload:
         """Store an object, the newest under its key; returns it as its event tells of it."""
@@ -444,7 +468,8 @@ class FakeMedia:
         size_bytes = len(head) if size_bytes is None else size_bytes
         etag = f"e{next(self._etags)}"
         version_id = f"version-of-{etag}" if versioned else None
-        stored = StoredObject(version_id, etag, size_bytes, storage_class, {"speaker": "Ada"})
+        described = {"speaker": "Ada"} if metadata is None else metadata
+        stored = StoredObject(version_id, etag, size_bytes, storage_class, described, tags or {})
         if not versioned:
             objects.clear()
         objects.append(_Object(stored, head, modified))
@@ -454,6 +479,10 @@ class FakeMedia:
         """Store the object that an event tells of."""
         stored = StoredObject(upload.version_id, upload.etag, upload.size_bytes, "STANDARD", {})
         self._objects.setdefault(upload.key, []).append(_Object(stored, WAV, DEPLOYED))
+
+    def tag(self, upload: Upload, tags: Mapping[str, str]) -> None:
+        found = self._find(upload)
+        found.stored = replace(found.stored, tags=tags)
 
     def delete(self, upload: Upload) -> None:
         self._objects[upload.key] = []
@@ -529,6 +558,8 @@ class FakeEraser:
     def erase_results(self, recording: Recording) -> None:
         for key in [key for key in self._results.files if recording.recording_id in key]:
             del self._results.files[key]
+        for key in [key for key in self._results.audio if recording.recording_id in key]:
+            del self._results.audio[key]
         self._journal.note("erase results")
         meanwhile, self.after = self.after, None
         if meanwhile:
@@ -559,6 +590,7 @@ class FakeProvider:
         self.asked: list[dict[str, Any]] = []
         self.uploads: list[list[bytes]] = []
         self.deleted: list[str] = []
+        self.redacted: dict[str, list[bytes]] = {}
         self.refusals: deque[Exception] = deque()
         self.lost_answers: deque[Exception] = deque()
         self.list_troubles: deque[Exception] = deque()
@@ -610,6 +642,12 @@ class FakeProvider:
         self._journal.note("upload")
         return f"https://cdn.assemblyai.com/upload/{len(self.uploads)}"
 
+    def redacted_audio(self, transcript_id: str) -> Iterator[bytes]:
+        if transcript_id not in self.redacted:
+            message = f"The redacted audio of transcript {transcript_id} is not there."
+            raise TranscriptNotReady(message)
+        yield from self.redacted[transcript_id]
+
     def created_since(self, moment: datetime) -> Iterator[tuple[str, str, str]]:
         if self.list_troubles:
             raise self.list_troubles.popleft().with_traceback(None)
@@ -631,6 +669,7 @@ class FakeResults:
 
     def __init__(self, journal: Journal) -> None:
         self.files: dict[str, dict[str, Any]] = {}
+        self.audio: dict[str, tuple[str, bytes]] = {}
         self.during_put: Callable[[], object] | None = None  # happens once
         self._journal = journal
 
@@ -639,6 +678,12 @@ class FakeResults:
 
     def put_transcript(self, recording: Recording, document: Mapping[str, Any]) -> str:
         return self._put(f"transcripts/dt={recording.day}/{recording.recording_id}.json.gz", document)
+
+    def put_redacted_audio(self, recording: Recording, audio: Iterator[bytes], kind: str) -> str:
+        key = f"redacted/dt={recording.day}/{recording.recording_id}"
+        self.audio[key] = kind, b"".join(audio)
+        self._journal.note("put redacted")
+        return f"s3://results/{key}"
 
     def _put(self, key: str, document: Mapping[str, Any]) -> str:
         self.files[key] = json.loads(json.dumps(document, allow_nan=False))
@@ -738,7 +783,13 @@ class World:
     """All of them around one clock and one journal, and the workflow wired to them."""
 
     def __init__(
-        self, *, transfer: AudioTransfer = AudioTransfer.PRESIGNED_URL, poll: bool = False, most: int = 200
+        self,
+        *,
+        transfer: AudioTransfer = AudioTransfer.PRESIGNED_URL,
+        poll: bool = False,
+        most: int = 200,
+        options: str = "{}",
+        models: Sequence[str] = ("universal-3-5-pro", "universal-2"),
     ) -> None:
         self.clock = Clock()
         self.journal = Journal()
@@ -753,6 +804,14 @@ class World:
         self.bookmark = FakeBookmark()
         self.line = Line(in_flight=self.in_flight, rows=self.ledger, submit_queue=self.submit_queue, now=self.clock)
         self.watch = FakeWatch(self.journal)
+        self.settings = SubmitSettings(
+            speech_models=tuple(models),
+            transcript_options=options,
+            audio_transfer=transfer,
+            webhook_url=None if poll else WEBHOOK_URL,
+            lease_seconds=LEASE_SECONDS,
+            overdue_seconds=OVERDUE_SECONDS,
+        )
         self.submitter = Submitter(
             ledger=self.ledger,
             media=self.media,
@@ -760,13 +819,7 @@ class World:
             events=self.events,
             line=self.line,
             now=self.clock,
-            settings=SubmitSettings(
-                speech_models=("universal-3-5-pro", "universal-2"),
-                audio_transfer=transfer,
-                webhook_url=None if poll else WEBHOOK_URL,
-                lease_seconds=LEASE_SECONDS,
-                overdue_seconds=OVERDUE_SECONDS,
-            ),
+            settings=self.settings,
             webhook_secret=lambda: SECRET,
             watch=self.watch if poll else None,
         )
@@ -774,6 +827,7 @@ class World:
             ledger=self.ledger,
             provider=self.provider,
             results=self.results,
+            results_queue=self.queue,
             events=self.events,
             line=self.line,
             now=self.clock,
@@ -813,6 +867,8 @@ class World:
 
     def deliver(self, finished: Finished, *, redelivered: bool = False) -> tuple[Outcome, str]:
         """What the results function does with one message."""
+        if finished.redacted_audio:
+            return self.deliverer.keep_redacted_audio(finished)
         return self.deliverer.deliver(finished, redelivered=redelivered)
 
     def submitted(self, key: str = "calls/refund.wav") -> Finished:
@@ -866,6 +922,12 @@ class FakeCatalogue:
         if len(found) > most:
             found, last = found[:most], _key_of(found[most - 1], names)
         return found, last
+
+    def by_call(
+        self, call_id: str, after: dict[str, Any] | None, most: int
+    ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+        found = [row for row in self.rows.values() if row.get("call_id") == call_id]
+        return self._query(found, ("call_id", "created_at", "recording_id"), after, most, newest_first=True)
 
     def phrases_of(
         self, day: str, prefix: str, after: dict[str, Any] | None, most: int | None

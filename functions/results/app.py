@@ -1,8 +1,9 @@
 """results: a transcript that has ended becomes rows, files and an event.
 
-Trigger: ResultsQueue, {"recording_id", "attempt", "transcript_id"}; one failing record does not touch its neighbours.
-Environment: API_KEY_SECRET_ARN, ASSEMBLYAI_BASE_URL, DEAD_LETTER_QUEUE_URL, FLOW_TABLE, HIGHLIGHTS_TABLE,
-MAX_IN_FLIGHT, QUEUE_URL, RECORDINGS_TABLE, RESULTS_BUCKET, SUBMIT_QUEUE_URL.
+Trigger: ResultsQueue, {"recording_id", "attempt", "transcript_id"}, with "redacted_audio": true where that is to be
+fetched; one failing record does not touch its neighbours. Environment: API_KEY_SECRET_ARN, ASSEMBLYAI_BASE_URL,
+DEAD_LETTER_QUEUE_URL, FLOW_TABLE, HIGHLIGHTS_TABLE, MAX_IN_FLIGHT, QUEUE_URL, RECORDINGS_TABLE, RESULTS_BUCKET,
+SUBMIT_QUEUE_URL.
 """
 
 from typing import Any
@@ -15,11 +16,12 @@ from audio_highlights.batch import answer_batch, json_body, receive_count
 from audio_highlights.config import utc_now, variable
 from audio_highlights.line import Line
 from audio_highlights.models import Finished
-from audio_highlights.observability import function_logger
+from audio_highlights.observability import function_logger, function_metrics, write_metrics
 from audio_highlights.storage import EventBus, InFlight, Ledger, Queue, Results, Secrets
 from audio_highlights.workflow import Deliverer
 
 logger = function_logger()
+metrics = function_metrics()
 secrets = Secrets()
 queue = Queue(variable("QUEUE_URL"), variable("DEAD_LETTER_QUEUE_URL"))
 ledger = Ledger(variable("RECORDINGS_TABLE"), variable("HIGHLIGHTS_TABLE"), utc_now)
@@ -31,21 +33,29 @@ deliverer = Deliverer(
         lambda fresh: secrets.get(variable("API_KEY_SECRET_ARN"), fresh=fresh),
     ),
     results=Results(variable("RESULTS_BUCKET")),
+    results_queue=queue,
     events=EventBus(),
     line=Line(in_flight=in_flight, rows=ledger, submit_queue=Queue(variable("SUBMIT_QUEUE_URL")), now=utc_now),
     now=utc_now,
+    measure=lambda name, seconds: metrics.add_metric(name, "Seconds", seconds),
 )
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Deliver every transcript of the batch; answers which messages must come again."""
-    return answer_batch(event, context, deliver_one, logger, queue)
+    answer = answer_batch(event, context, deliver_one, logger, queue)
+    write_metrics(metrics)
+    return answer
 
 
 def deliver_one(record: SQSRecord) -> None:
     """Deliver one transcript."""
     finished = Finished.from_body(json_body(record))
     logger.append_keys(**finished.body())
-    outcome, reason = deliverer.deliver(finished, redelivered=receive_count(record) > 1)
+    if finished.redacted_audio:
+        outcome, reason = deliverer.keep_redacted_audio(finished)
+    else:
+        outcome, reason = deliverer.deliver(finished, redelivered=receive_count(record) > 1)
+        metrics.add_metric(outcome.name.lower(), "Count", 1)
     logger.info(outcome, reason=reason)

@@ -22,7 +22,7 @@ from local.engine.deliveries import Delivery
 from local.engine.fault_script import ANSWERED_EARLY, COMPLETED_EARLY
 from local.engine.faults import Faults, ScriptedError
 from local.engine.made_up import drawn_text, spoken
-from local.engine.parameters import DEFAULT_SPEECH_MODELS
+from local.engine.parameters import CLASSIC_MODEL, DEFAULT_SPEECH_MODELS, DEFAULT_SUMMARY_TYPE
 from local.engine.prepared import Prepared, Span
 from local.engine.progress import Progress
 from local.engine.sentences import mean_confidence, text_of
@@ -270,7 +270,10 @@ class Jobs:
         else:
             words = spoken(await asyncio.to_thread(drawn_text, media, options.get("words", _MADE_UP_WORDS)))
         highlights = await self._workers.run("key_phrases", words) if transcript["auto_highlights"] else None
-        return _heard(transcript, words, words[-1]["end"] / 1000 if words else 1, highlights)
+        return {
+            **_heard(transcript, words, words[-1]["end"] / 1000 if words else 1, highlights),
+            **await self._summaries(transcript, words),
+        }
 
     async def _transcribe(self, transcript: dict[str, Any], scratch: Path) -> dict[str, Any]:
         media = await self._fetch(transcript["audio_url"], scratch / "media")
@@ -313,10 +316,28 @@ class Jobs:
         warnings = [{"message": message} for message in prepared.warnings(words, confidence)]
         return {
             **_heard(transcript, words, prepared.count / SAMPLE_RATE, highlights),
+            **await self._summaries(transcript, words),
             "utterances": utterances,
             **({"audio_channels": len(tracks)} if transcript["multichannel"] else {}),
             **({"metadata": {"warnings": warnings}} if warnings else {}),
         }
+
+    async def _summaries(self, transcript: Mapping[str, Any], words: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return the summaries that were asked for. The classic one is of Universal-2 alone."""
+        understanding = transcript["speech_understanding"] or {}
+        request = understanding.get("request", {}).get("summarization")
+        classic_type = None
+        if transcript["summarization"] and _model_of(transcript) == CLASSIC_MODEL:
+            classic_type = transcript["summary_type"] or DEFAULT_SUMMARY_TYPE
+        if not request and not classic_type:
+            return {}
+        try:
+            answer, summary = await self._workers.run("summarise", words, request, classic_type)
+        except WorkerError:  # the transcript is still good without it
+            _LOG.exception("no summary for %s", transcript["id"])
+            answer, summary = request and {"status": "error", "summary": []}, None
+        answered = {"speech_understanding": {**understanding, "response": {"summarization": answer}}} if request else {}
+        return {"summary": summary, **answered}
 
     async def _recognise(
         self,
@@ -424,8 +445,12 @@ def _heard(
         "confidence": mean_confidence(words),
         "audio_duration": math.ceil(seconds),
         "auto_highlights_result": highlights,
-        "speech_model_used": (transcript["speech_models"] or DEFAULT_SPEECH_MODELS)[0],
+        "speech_model_used": _model_of(transcript),
     }
+
+
+def _model_of(transcript: Mapping[str, Any]) -> str:
+    return str((transcript["speech_models"] or DEFAULT_SPEECH_MODELS)[0])
 
 
 def _upload_url(url: str) -> URL | None:

@@ -10,6 +10,8 @@ from local.engine.transcripts import DELETED_URL
 
 SPEECH_MODELS = ("universal-3-pro", "universal-2", "universal-3-5-pro", "assemblyai-stt-3-7")
 DEFAULT_SPEECH_MODELS = ("universal-3-5-pro", "universal-2")
+CLASSIC_MODEL = "universal-2"
+DEFAULT_SUMMARY_TYPE = "bullets"
 
 _TYPES: Mapping[type, tuple[str, tuple[str, ...]]] = {
     bool: (

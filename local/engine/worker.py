@@ -25,6 +25,7 @@ from local.engine.key_phrases import find_key_phrases
 from local.engine.prepared import Prepared, Span
 from local.engine.recogniser import Recogniser, RecogniserFactory
 from local.engine.segments import find_segments, find_speech
+from local.engine.summaries import summarise
 
 _HARMLESS_CONSTANT = 1000
 DEFAULT_RECOGNISER = "local.engine.recogniser:pocketsphinx_recogniser"
@@ -103,6 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "prepare_channels": lambda *arguments: asdict(prepare_channels(*arguments)),
         "recognise": words,
         "key_phrases": find_key_phrases,
+        "summarise": summarise,
     }
     find_key_phrases([{"text": "ready", "start": 0, "end": 0}])  # loads the tagger's model
     _answer(answers, {"ready": True})

@@ -91,6 +91,7 @@ def others(system: System) -> dict[str, str]:
             "ExistingMediaBucketName": existing,
             "ExistingUserPoolId": pool_id,
             "WebhookSourceIps": "44.238.19.20,54.220.25.36",
+            "TranscriptOptions": '{"speaker_labels": true, "keyterms_prompt": ["internet outage", "refund"]}',
         },
         "e2e-wrong-key": {"AssemblyAIApiKey": WRONG_KEY, "WebhookSourceIps": "127.0.0.0/8,::1"},
     }

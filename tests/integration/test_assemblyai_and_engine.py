@@ -1,6 +1,7 @@
 """The adapter against the engine: two implementations of one contract that know nothing of each other."""
 
 import io
+import re
 import time
 import wave
 from collections.abc import Iterator
@@ -15,7 +16,9 @@ from botocore.config import Config
 
 from audio_highlights.assemblyai import AssemblyAI
 from audio_highlights.errors import ProviderAccountRefused, RequestRefused, TranscriptNotFound
+from audio_highlights.insights import SummaryStatus, asked_for, summary
 from audio_highlights.models import HighlightsStatus, Transcript
+from audio_highlights.options import has_key_phrases, recording_options, stack_options
 from local.stack import PROJECT, Local
 
 SPEECH = PROJECT / "tests" / "fixtures" / "refund.mp3"
@@ -130,3 +133,58 @@ def test_33_a_wrong_key_is_the_account_s_trouble_and_a_rotated_one_works_at_once
         list(AssemblyAI(local_system.engine_url, rotated).created_since(datetime.now(UTC) + timedelta(hours=1))) == []
     )
     assert asked == [False, True]
+
+
+# ---- options and summaries
+
+
+@pytest.mark.parametrize("stack", ["{}", '{"speech_understanding": {"request": {"action_items": {}}}}'])
+def test_a_summary_by_speech_understanding_comes_back(provider: AssemblyAI, stack: str) -> None:
+    asked = '{"request": {"summarization": {"summary_type": "bullets"}}}'
+    options = recording_options(
+        stack_options(stack, MODELS), MODELS, {"aai-speech_understanding": asked}, {"aai-disfluencies": "true"}
+    )
+    created = provider.create({"audio_url": provider.upload(parts()), "speech_models": MODELS, **options})
+    transcript = ended(provider, created)
+    status, text = summary(transcript)
+    assert status is SummaryStatus.SUCCESS
+    assert set(text.splitlines()) <= set(re.findall(r"[^.]+\.", transcript.body["text"].replace(". ", ".")))
+    assert asked_for(transcript) == ["disfluencies", "speech_understanding.summarization"]
+
+
+def test_a_classic_summary_comes_back_of_its_model_alone(provider: AssemblyAI) -> None:
+    metadata = {"aai-summarization": "true", "aai-summary_model": "catchy", "aai-summary_type": "gist"}
+    options = recording_options({}, MODELS, {**metadata, "aai-speech-models": "universal-2"}, {})
+    created = provider.create({"audio_url": provider.upload(parts()), **options})
+    status, text = summary(ended(provider, created))
+    assert (status, 0 < len(text.split()) <= 6) == (SummaryStatus.SUCCESS, True)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"aai-speaker_labels": "true", "aai-speakers_expected": "2", "aai-sentiment_analysis": "true"},
+        {"aai-redact_pii": "true", "aai-redact_pii_policies": "person_name,phone_number", "aai-redact_pii_sub": "hash"},
+        {"aai-keyterms_prompt": "modem, internet outage", "aai-language_detection": "true", "aai-domain": "medical-v1"},
+        {"aai-custom_spelling": '[{"from": ["modem"], "to": "Modem"}]', "aai-audio_end_at": "20000"},
+        {"aai-multichannel": "true", "aai-content_safety": "true", "aai-content_safety_confidence": "60"},
+        {"aai-language_detection_options": '{"expected_languages": ["en", "es"], "fallback_language": "auto"}'},
+        {"aai-prompt": "A call.", "aai-temperature": "0.2", "aai-remove_audio_tags": "all", "aai-language_code": "en"},
+    ],
+)
+def test_what_passes_our_checks_passes_the_provider_s(provider: AssemblyAI, metadata: dict[str, str]) -> None:
+    options = recording_options({}, MODELS, metadata, {})
+    created = provider.create(
+        {"audio_url": provider.upload(parts()), "speech_models": MODELS, "auto_highlights": True, **options}
+    )
+    assert ended(provider, created).status == "completed"
+
+
+def test_15_key_phrases_in_a_language_that_is_named_are_refused_and_so_not_asked_for(provider: AssemblyAI) -> None:
+    audio_url = provider.upload(parts())
+    german = {"audio_url": audio_url, "language_code": "de"}
+    with pytest.raises(RequestRefused, match="not available in this language: auto_highlights"):
+        provider.create({**german, "auto_highlights": True})
+    assert not has_key_phrases(german)
+    with pytest.raises(RequestRefused, match="recognises English only"):  # this engine's own limit
+        provider.create(german)

@@ -2,13 +2,14 @@
 
 import gzip
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 
 import boto3
 import pytest
 import requests
 
-from audio_highlights.errors import RecordingUnusable
+from audio_highlights.errors import ProviderUnavailable, RecordingUnusable
 from audio_highlights.media_type import HEAD_BYTES
 from audio_highlights.models import Recording, Status, Upload, is_marked
 from audio_highlights.storage import Media, Results, Shelf
@@ -50,6 +51,22 @@ def test_the_head_of_the_very_version_is_seen(media: Media, versioned_bucket: st
     assert head == b"first" + bytes(HEAD_BYTES - 5)
     assert stored.size_bytes == 2 * HEAD_BYTES + 5
     assert (stored.version_id, stored.etag, stored.metadata) == (first.version_id, first.etag, {"agent": "slt"})
+
+
+def test_metadata_is_readable_and_tags_are_seen_of_the_very_version(media: Media, versioned_bucket: str) -> None:
+    written = {"agent": "=?UTF-8?B?SsO8cmdlbg==?=", "note": "=?broken?", "aai-language_code": "en"}
+    first = put(versioned_bucket, b"first", Metadata=written, Tagging="aai-speaker_labels=true&team=a%20b")
+    put(versioned_bucket, b"second")
+    stored, _ = media.look(first)
+    assert stored.metadata == {"agent": "J\u00fcrgen", "note": "=?broken?", "aai-language_code": "en"}
+    assert stored.tags == {"aai-speaker_labels": "true", "team": "a b"}
+
+
+def test_two_kilobytes_of_metadata_are_seen_whole(media: Media, bucket: str) -> None:
+    terms = ",".join(f"term{number}" for number in range(250))[:2000]
+    stored, _ = media.look(put(bucket, b"x", Metadata={"aai-keyterms_prompt": terms}))
+    assert stored.metadata == {"aai-keyterms_prompt": terms}
+    assert stored.tags == {}
 
 
 def test_9_an_empty_object_is_seen_as_empty(media: Media, bucket: str) -> None:
@@ -136,3 +153,26 @@ def test_a_long_listing_goes_on_where_it_stopped(bucket: str) -> None:
     assert {upload for upload, _ in first + second} == uploads
     [(again, _)] = Shelf(bucket, page_size=20).pages(place)
     assert again == second
+
+
+def test_redacted_audio_larger_than_a_part_is_stored_whole(bucket: str) -> None:
+    row = Recording("r1", bucket, KEY, Status.COMPLETED, 1, "2026-11-22", "2026-11-22T00:00:00.000Z")
+    parts = [bytes([number]) * 1_000_003 for number in range(20)]
+    uri = Results(bucket).put_redacted_audio(row, iter(parts), "mp3")
+    assert uri == f"s3://{bucket}/redacted/dt=2026-11-22/r1"
+    stored = boto3.client("s3").get_object(Bucket=bucket, Key="redacted/dt=2026-11-22/r1")
+    assert stored["ContentType"] == "audio/mpeg"
+    assert stored["Body"].read() == b"".join(parts)
+
+
+def test_86_redacted_audio_that_breaks_off_leaves_nothing(bucket: str) -> None:
+    row = Recording("r1", bucket, KEY, Status.COMPLETED, 1, "2026-11-22", "2026-11-22T00:00:00.000Z")
+
+    def broken() -> Iterator[bytes]:
+        yield bytes(9_000_000)
+        message = "it broke off"
+        raise ProviderUnavailable(message)
+
+    with pytest.raises(ProviderUnavailable):
+        Results(bucket).put_redacted_audio(row, broken(), "mp3")
+    assert "Contents" not in boto3.client("s3").list_objects_v2(Bucket=bucket)

@@ -78,7 +78,7 @@ def test_a_failed_row_waits_again_and_keeps_count_of_its_attempts(ledger: Ledger
 
 
 def test_an_ignored_row_waits_again_and_has_nothing_to_look_for(ledger: Ledger, tables: Tables) -> None:
-    ledger.refuse(UPLOAD, "archived", Status.IGNORED)
+    ledger.refuse(UPLOAD, {}, "archived", Status.IGNORED)
     assert ledger.ask_again(there(ledger), "asked for again")
     assert "retried_transcripts" not in raw(tables)
     claim = ledger.claim(UPLOAD, {"agent": "slt"}, LEASE)

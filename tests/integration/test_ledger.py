@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
+from audio_highlights.catalogue import Catalogue
 from audio_highlights.errors import RecordingInWork
 from audio_highlights.models import Entry, Flight, Highlight, Recording, Status, Upload
 from audio_highlights.storage import Bookmark, InFlight, Ledger
@@ -66,6 +67,44 @@ def test_a_first_claim_writes_the_whole_row(ledger: Ledger, tables: Tables) -> N
     assert (row["bucket"], row["key"], row["version_id"], row["size_bytes"]) == ("calls", UPLOAD.key, "v1", 4711)
     assert row["day"] == "2026-11-22"
     assert ledger.get(UPLOAD.recording_id) == recording
+
+
+def test_recordings_are_found_by_their_call_the_newest_first(ledger: Ledger, tables: Tables, clock: Clock) -> None:
+    uploads = [replace(UPLOAD, version_id=f"v{number}") for number in range(4)]
+    ledger.claim(uploads[0], {"call_id": "4711", "agent": "slt"}, LEASE)
+    clock.pass_by(1)
+    ledger.refuse(uploads[1], {"call-id": "4711"}, "empty", Status.IGNORED)
+    ledger.claim(uploads[2], {"call_id": "4712"}, LEASE)
+    ledger.claim(uploads[3], {"agent": "slt"}, LEASE)
+    catalogue = Catalogue(tables.recordings, tables.highlights)
+    found, after = catalogue.by_call("4711", None, 1)
+    more, last = catalogue.by_call("4711", after, 10)
+    assert [row["recording_id"] for row in [*found, *more]] == [uploads[1].recording_id, uploads[0].recording_id]
+    assert (found[0]["status"], found[0]["reason"], found[0]["call_id"], last) == ("ignored", "empty", "4711", None)
+    assert catalogue.by_call("4713", None, 10) == ([], None)
+    assert "call_id" not in raw(tables, uploads[3].recording_id)
+
+
+def test_that_audio_is_to_be_redacted_stands_on_a_row_whenever_it_becomes_known(
+    ledger: Ledger, tables: Tables, clock: Clock
+) -> None:
+    recording = ledger.claim(UPLOAD, {}, LEASE).recording
+    ledger.release(recording, "it waits", Status.QUEUED, clock())
+    assert "redact_audio" not in raw(tables)
+    ledger.claim(UPLOAD, {}, LEASE, redact_audio=True)
+    assert raw(tables)["redact_audio"] is True
+    refused = replace(UPLOAD, version_id="v2")
+    ledger.refuse(refused, {}, "contradictory", Status.FAILED, redact_audio=True)
+    assert raw(tables, refused.recording_id)["redact_audio"] is True
+
+
+def test_where_redacted_audio_is_stands_on_a_completed_row_only(ledger: Ledger, tables: Tables) -> None:
+    recording = submitted(ledger)
+    assert not ledger.note_redacted_audio(recording, "s3://results/redacted/r.mp3")
+    assert ledger.complete(recording, {"insights": {"speakers": 2}, "options": ["redact_pii"]}, [])
+    assert ledger.note_redacted_audio(recording, "s3://results/redacted/r.mp3")
+    assert raw(tables)["redacted_audio_uri"] == "s3://results/redacted/r.mp3"
+    assert raw(tables)["insights"] == {"speakers": 2}
 
 
 def test_a_second_claim_is_refused_while_the_lease_runs_and_takes_over_after_it(ledger: Ledger, clock: Clock) -> None:
@@ -158,7 +197,7 @@ def test_65_five_hundred_phrases_and_a_phrase_said_twenty_thousand_times_are_sto
 def test_only_open_rows_are_due_and_only_when_their_time_has_come(ledger: Ledger, clock: Clock) -> None:
     recording = submitted(ledger)
     other = replace(UPLOAD, key="other")
-    ledger.refuse(other, "empty", Status.IGNORED)
+    ledger.refuse(other, {}, "empty", Status.IGNORED)
     clock.pass_by(OVERDUE - 1)
     assert list(ledger.due(clock())) == []
     clock.pass_by(1)
@@ -177,8 +216,8 @@ def test_only_open_rows_are_due_and_only_when_their_time_has_come(ledger: Ledger
 
 
 def test_a_refused_upload_has_a_reason_and_is_never_overwritten(ledger: Ledger, tables: Tables) -> None:
-    assert ledger.refuse(UPLOAD, "empty", Status.IGNORED) is None
-    there = ledger.refuse(UPLOAD, "again", Status.FAILED)
+    assert ledger.refuse(UPLOAD, {}, "empty", Status.IGNORED) is None
+    there = ledger.refuse(UPLOAD, {}, "again", Status.FAILED)
     assert there
     assert (there.status, there.reason) == (Status.IGNORED, "empty")
     assert (raw(tables)["status"], raw(tables)["reason"]) == ("ignored", "empty")
@@ -206,8 +245,8 @@ def test_39_a_write_that_boto3_repeats_because_its_answer_was_lost_is_not_taken_
     assert ledger.end(recording, Status.FAILED, "no audio", transcript_id="t1")
     assert not ledger.end(recording, Status.FAILED, "another reason")
     other = replace(UPLOAD, key="other")
-    assert ledger.refuse(other, "empty", Status.IGNORED) is None
-    assert ledger.refuse(other, "again", Status.FAILED)
+    assert ledger.refuse(other, {}, "empty", Status.IGNORED) is None
+    assert ledger.refuse(other, {}, "again", Status.FAILED)
     assert raw(tables)["reason"] == "no audio"
     assert raw(tables, other.recording_id)["reason"] == "empty"
 
@@ -246,7 +285,7 @@ def test_an_extra_transcript_is_noted_once(ledger: Ledger, tables: Tables) -> No
 def test_many_rows_are_asked_for_together(ledger: Ledger, clock: Clock) -> None:
     uploads = [replace(UPLOAD, key=f"{number}.wav") for number in range(130)]
     for upload in uploads[:120]:
-        ledger.refuse(upload, "empty", Status.IGNORED)
+        ledger.refuse(upload, {}, "empty", Status.IGNORED)
     at_work, waiting = ledger.claim(uploads[120], {}, LEASE), ledger.claim(uploads[121], {}, LEASE)
     ledger.release(waiting.recording, "no place", Status.QUEUED, clock())
     ids = [upload.recording_id for upload in uploads]

@@ -72,6 +72,8 @@ ALONE: list[dict[str, Any]] = [
     {"auto_chapters": True},
     {"language_code": "en_uk"},
     {"multichannel": True},
+    {"speech_understanding": {"request": {"summarization": {"summary_type": "paragraph", "effort": "medium"}}}},
+    {"summarization": True, "summary_model": "catchy", "summary_type": "gist", "speech_models": ["universal-2"]},
     {"speaker_labels": True, "speaker_options": {"min_speakers_expected": 1, "max_speakers_expected": 2}},
 ]
 
@@ -156,6 +158,14 @@ def test_a_transcript_with_other_parameters(
     created = check(200, "post", TRANSCRIPTS, json={**parameters, "audio_url": upload}).json()
     assert engine.ended(created["id"])["status"] == "completed"
     check(200, "get", TRANSCRIPT, f"{TRANSCRIPTS}/{created['id']}")
+
+
+def test_a_summary(check: Check, specification: Specification, engine: Engine, upload: str) -> None:
+    asked = {"speech_understanding": {"request": {"summarization": {"summary_type": "bullets"}}}}
+    created = check(200, "post", TRANSCRIPTS, json={**asked, "audio_url": upload}).json()
+    response = engine.ended(created["id"])["speech_understanding"]["response"]
+    assert response["summarization"]["summary"]
+    assert specification.complaints_of("SummarizationResponse", response) == []
 
 
 def test_no_parameter_is_taken_in_a_wrong_type(check: Check, specification: Specification, upload: str) -> None:

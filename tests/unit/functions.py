@@ -32,6 +32,7 @@ ENVIRONMENT = {
     "SUBMIT_QUEUE_URL": "https://sqs.example.com/submit",
     "POWERTOOLS_METRICS_NAMESPACE": "audio-highlights",
     "SPEECH_MODELS": "universal-3-5-pro,universal-2",
+    "TRANSCRIPT_OPTIONS": "{}",
     "WEBHOOK_SOURCE_IPS": "",
     "CLIENT_ID": "6k1hq3o4e5page",
     "SIGN_IN_URL": "https://sign-in.example.com",
@@ -89,5 +90,22 @@ def event(name: str) -> Any:
 
 
 def lines(output: str) -> list[dict[str, Any]]:
-    """The log lines in what was written to standard output; each must be JSON."""
-    return [json.loads(line) for line in output.rstrip("\n").split("\n")]
+    """The log lines in what was written to standard output; each must be JSON. Metrics aside."""
+    return [line for line in _read(output) if "_aws" not in line]
+
+
+def metrics(output: str) -> dict[tuple[str, str, str], float]:
+    """What was measured, as CloudWatch reads it from standard output: {(namespace, service, name): sum of values}."""
+    found: dict[tuple[str, str, str], float] = {}
+    for line in _read(output):
+        for directive in line.get("_aws", {}).get("CloudWatchMetrics", []):
+            assert directive["Dimensions"] == [["service"]]
+            for one in directive["Metrics"]:
+                values = line[one["Name"]]
+                name = (directive["Namespace"], line["service"], one["Name"])
+                found[name] = found.get(name, 0) + (sum(values) if isinstance(values, list) else values)
+    return found
+
+
+def _read(output: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in output.rstrip("\n").split("\n") if line]

@@ -20,6 +20,7 @@ from audio_highlights.errors import (
     RequestRefused,
     RetryableError,
     TranscriptNotFound,
+    TranscriptNotReady,
 )
 
 SINCE = datetime(2026, 11, 22, 16, 0, tzinfo=UTC)
@@ -138,6 +139,34 @@ def test_an_id_cannot_change_the_path(provider: AssemblyAI, script: Script) -> N
     script.answer(200, CREATED)
     provider.get("../upload?x=1#y")
     assert script.paths == ["/v2/transcript/..%2Fupload%3Fx%3D1%23y"]
+
+
+# ---- redacted audio
+
+
+def test_redacted_audio_is_fetched_without_the_key(provider: AssemblyAI, script: Script) -> None:
+    script.answer(200, {"status": "redacted_audio_ready", "redacted_audio_url": f"{script.url}/audio?Signature=x"})
+    script.answer(200, b"beep" * 1000)
+    assert b"".join(provider.redacted_audio("t1")) == b"beep" * 1000
+    assert script.paths == ["/v2/transcript/t1/redacted-audio", "/audio?Signature=x"]
+    assert "Authorization" not in script.asked[1][2]
+
+
+def test_redacted_audio_that_is_not_there_yet_comes_later(provider: AssemblyAI, script: Script) -> None:
+    script.answer(400, {"error": "Redacted audio is not ready"})
+    with pytest.raises(TranscriptNotReady, match="not ready"):
+        list(provider.redacted_audio("t1"))
+
+
+@pytest.mark.parametrize("answer", [(403, b"", {}), RESET, (200, b"half", {"Content_Length": "9"})])
+def test_redacted_audio_that_breaks_off_is_not_taken_for_whole_and_its_url_is_told_to_nobody(
+    provider: AssemblyAI, script: Script, answer: Any
+) -> None:
+    script.answer(200, {"status": "redacted_audio_ready", "redacted_audio_url": f"{script.url}/audio?Signature=x"})
+    script.answers.append(answer)
+    with pytest.raises(ProviderUnavailable) as trouble:
+        list(provider.redacted_audio("t1"))
+    assert "Signature" not in str(trouble.value)
 
 
 def test_an_upload_is_streamed_raw(provider: AssemblyAI, script: Script) -> None:

@@ -1,6 +1,8 @@
 """deliver: a transcript that has ended becomes files, items, a closed row and an event; never another recording's."""
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -106,6 +108,7 @@ def test_the_event_says_what_the_files_say() -> None:
         for name in [
             *("recording_id", "bucket", "key", "version_id", "transcript_id", "highlights_status", "highlight_count"),
             *("top_highlights", "audio_duration", "language_code", "speech_model", "highlights_uri", "transcript_uri"),
+            "options",
         ]
     }
 
@@ -119,6 +122,177 @@ def test_a_list_shows_five_phrases_at_most() -> None:
     assert world.row(finished)["highlight_count"] == 9
 
 
+# ---- what else was asked for
+
+
+ENRICHED: dict[str, Any] = {
+    "speaker_labels": True,
+    "sentiment_analysis": True,
+    "entity_detection": True,
+    "iab_categories": True,
+    "content_safety": True,
+    "utterances": [{"speaker": "A", "text": "Refund, please."}, {"speaker": "B", "text": "Yes."}, {"speaker": "A"}],
+    "sentiment_analysis_results": [
+        {"text": "Refund, please.", "sentiment": one} for one in ("NEUTRAL", "NEUTRAL", "x")
+    ],
+    "entities": [{"entity_type": "person_name", "text": "Ada"}, {"entity_type": "person_name", "text": "Bo"}, {}],
+    "iab_categories_result": {
+        "status": "success",
+        "results": [{"text": "Refund, please.", "labels": []}],
+        "summary": {"Shopping>Refunds": 0.9, "Travel": 0.1, "Modems": 0.95},
+    },
+    "content_safety_labels": {"status": "success", "results": [], "summary": {"profanity": 0.2}},
+}
+
+
+def test_the_row_and_the_file_carry_a_short_form_of_what_else_was_found() -> None:
+    world = World()
+    finished = completed(world, **ENRICHED)
+    world.deliver(finished)
+    row = world.row(finished)
+    assert row["insights"] == {
+        "speakers": 2,
+        "sentiments": {"NEUTRAL": 2, "x": 1},
+        "entities": {"person_name": 2},
+        "topics": ["Modems", "Shopping>Refunds", "Travel"],
+        "content_safety": ["profanity"],
+    }
+    assert row["options"] == [
+        "content_safety", "entity_detection", "iab_categories", "sentiment_analysis", "speaker_labels"
+    ]  # fmt: skip
+    highlights, transcript = files(world)
+    assert highlights["insights"] == row["insights"]
+    assert transcript["entities"] == ENRICHED["entities"]
+    assert world.told(HIGHLIGHTS_READY)[0]["insights"] == row["insights"]
+
+
+def test_whatever_the_provider_sends_the_short_form_stays_short() -> None:
+    world = World()
+    many = [
+        {"entity_type": f"{number}" * 999, "sentiment": "\u00e4" * 999, "speaker": str(number)} for number in range(999)
+    ]
+    labels = {"status": "success", "summary": {"topic" * 99 + str(number): number for number in range(999)}}
+    wrong = {"chapters": "none", "speech_understanding": [], "audio_channels": "two"}
+    finished = completed(
+        world, entities=many, sentiment_analysis_results=many, words=many, iab_categories_result=labels, **wrong
+    )
+    world.deliver(finished)
+    assert len(json.dumps(world.row(finished)["insights"], ensure_ascii=False).encode()) < 2048
+
+
+def understanding(**answer: Any) -> dict[str, Any]:
+    request = {"summarization": {"summary_type": "paragraph"}}
+    return {"speech_understanding": {"request": request, "response": {"summarization": answer}}}
+
+
+PASSAGES = [{"start": 0, "end": 900, "headline": "A refund", "text": "Ada asks for a refund."}, {"headline": "Thanks"}]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "text"),
+    [
+        (understanding(status="success", summary=PASSAGES), "success", "Ada asks for a refund.\nThanks"),
+        ({"summarization": True, "summary": " Ada asks for a refund. "}, "success", "Ada asks for a refund."),
+        (understanding(status="failed", summary=None), "unavailable", None),
+        (understanding(status="success", summary=[{"text": " "}, "x", {"text": 7}]), "missing", None),
+        ({"speech_understanding": {"request": {"summarization": {}}}}, "missing", None),
+        ({"summarization": True, "summary": None}, "missing", None),
+    ],
+)
+def test_87_a_summary_is_stored_or_it_says_why_there_is_none(
+    body: dict[str, Any], status: str, text: str | None
+) -> None:
+    world = World()
+    finished = completed(world, **body)
+    world.deliver(finished)
+    for place in (world.row(finished), files(world)[0], world.told(HIGHLIGHTS_READY)[0]):
+        assert (place["summary_status"], place.get("summary")) == (status, text)
+
+
+def test_without_a_request_for_a_summary_there_is_none_and_no_status() -> None:
+    world = World()
+    finished = completed(world, summarization=False, summary=None)
+    world.deliver(finished)
+    assert not {"summary", "summary_status"} & {*world.row(finished), *files(world)[0]}
+
+
+def test_a_long_summary_is_cut_on_the_row_and_whole_in_the_file() -> None:
+    world = World()
+    whole = "The customer asks for a refund again. " * 100
+    finished = completed(world, summarization=True, summary=whole)
+    world.deliver(finished)
+    short = world.row(finished)["summary"]
+    assert len(short) <= 1000
+    assert short.endswith("\u2026")
+    assert whole.startswith(short[:-1])
+    assert files(world)[0]["summary"] == whole.strip()
+
+
+def test_85_of_a_redacted_recording_nothing_that_repeats_the_speech_is_stored_or_told() -> None:
+    world = World()
+    hidden = "Ada Lovelace"
+    phrase = {"count": 1, "rank": 0.2, "text": hidden, "timestamps": [{"start": 0, "end": 9}]}
+    finished = completed(
+        world,
+        **{
+            **ENRICHED,
+            "redact_pii": True,
+            "redact_static_entities": {"WHO": [hidden]},
+            "keyterms_prompt": [hidden],
+            "prompt": f"A call by {hidden}",
+            "text": "[PERSON_NAME] wants a refund: a new claim.",
+            "unredacted_text": f"{hidden} wants a refund.",
+            "unredacted_words": [{"text": hidden}],
+            "entities": [{"entity_type": "person_name", "text": hidden}],
+            "chapters": [{"headline": hidden}],
+            "sentiment_analysis_results": [{"text": hidden, "sentiment": "NEUTRAL", "start": 0, "end": 9}],
+            "iab_categories_result": {"results": [{"text": hidden, "timestamp": {}}], "summary": {"Modems": 1}},
+            "content_safety_labels": {"results": [{"text": hidden}], "summary": {}},
+            "auto_highlights_result": {"status": "success", "results": [phrase, REFUND, CLAIM]},
+            "summarization": True,
+            "summary": f"{hidden} calls.",
+            **understanding(status="success", summary=[{"text": hidden}]),
+        },
+    )
+    world.deliver(finished)
+    row = world.row(finished)
+    assert hidden not in repr((row, world.results.files, world.events.told, world.ledger.items))
+    assert row["top_highlights"] == ["Refund", "new claim"]
+    assert row["insights"]["redact_pii"] is True
+    assert row["insights"]["entities"] == {"person_name": 1}
+    assert files(world)[1]["sentiment_analysis_results"] == [{"sentiment": "NEUTRAL", "start": 0, "end": 9}]
+
+
+def test_86_redacted_audio_is_kept_when_it_is_there_however_late_and_often_it_is_asked_for() -> None:
+    world = World()
+    finished = completed(world, redact_pii=True, redact_pii_audio=True, redact_pii_audio_quality="wav")
+    world.deliver(finished)
+    world.deliver(finished, redelivered=True)
+    assert world.queue.sent == [{**finished.body(), "redacted_audio": True}] * 2
+    news = Finished.from_body(world.queue.sent[0])
+    with pytest.raises(TranscriptNotReady):
+        world.deliver(news)
+    assert "redacted_audio_uri" not in world.row(finished)
+    world.provider.redacted["t1"] = [b"beep", b"beep"]
+    for _ in range(2):
+        assert world.deliver(news)[0] is Outcome.COMPLETED
+    key = f"redacted/dt=2026-11-22/{finished.recording_id}"
+    assert world.results.audio == {key: ("wav", b"beepbeep")}
+    assert world.row(finished)["redacted_audio_uri"] == f"s3://results/{key}"
+    assert world.row(finished)["status"] is Status.COMPLETED
+
+
+def test_86_redacted_audio_of_another_transcript_or_of_an_open_recording_is_not_kept() -> None:
+    world = World()
+    finished = completed(world)
+    world.provider.redacted |= {"t1": [b"x"], "t9": [b"y"]}
+    early = replace(finished, redacted_audio=True)
+    assert world.deliver(early)[0] is Outcome.DUPLICATE
+    world.deliver(finished)
+    assert world.deliver(replace(early, transcript_id="t9"))[0] is Outcome.DUPLICATE
+    assert (world.results.audio, world.queue.sent) == ({}, [])
+
+
 WITHOUT_RANK = {"count": 1, "text": "without a rank", "timestamps": []}
 
 
@@ -130,6 +304,7 @@ WITHOUT_RANK = {"count": 1, "text": "without a rank", "timestamps": []}
         ("missing", [], {"auto_highlights_result": None, "language_code": None}),
         ("missing", [], {"auto_highlights_result": []}),
         ("language_not_supported", [], {"auto_highlights_result": None, "language_code": "de"}),
+        ("language_not_supported", [], {"auto_highlights_result": {"status": "success"}, "language_code": "es"}),
         ("unavailable", [], {"auto_highlights_result": {"status": "unavailable", "results": None}}),
         ("unavailable", [], {"auto_highlights_result": {}}),
         ("empty", [], {"auto_highlights_result": {"status": "success", "results": []}}),

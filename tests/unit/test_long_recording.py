@@ -75,6 +75,7 @@ def deliver_ten_hours() -> tuple[str, int, int, int]:
             ledger=world.ledger,
             provider=provider,
             results=results,
+            results_queue=world.queue,
             events=world.events,
             line=world.line,
             now=world.clock,

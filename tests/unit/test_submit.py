@@ -17,7 +17,7 @@ from audio_highlights.errors import (
 )
 from audio_highlights.line import PROBE_SECONDS
 from audio_highlights.models import MAX_AUDIO_BYTES, MAX_UPLOAD_BYTES, OPEN, Finished, Status, Upload
-from audio_highlights.workflow import RECORDING_FAILED, WEBHOOK_HEADER, Outcome, binding
+from audio_highlights.workflow import RECORDING_FAILED, WEBHOOK_HEADER, Outcome, Submitter, binding
 from tests.fakes import LEASE_SECONDS, OVERDUE_SECONDS, SECRET, WAV, WEBHOOK_URL, Crash, World
 
 BOTH_TRANSFERS = pytest.mark.parametrize("transfer", list(AudioTransfer))
@@ -123,6 +123,147 @@ def test_what_the_event_lacks_is_taken_from_the_object() -> None:
     assert world.row(stored)["size_bytes"] == stored.size_bytes
     assert world.submit(stored)[0] is Outcome.DUPLICATE
     assert world.provider.paid == ["t1"]
+
+
+# ---- options
+
+
+def test_options_of_the_stack_and_of_the_recording_reach_the_provider() -> None:
+    world = World(options='{"speaker_labels": true, "language_detection": true}')
+    upload = world.media.put(metadata={"aai-language_code": "en_uk", "agent": "slt"}, tags={"aai-disfluencies": "true"})
+    world.submit(upload)
+    [asked] = world.provider.asked
+    assert (asked["speaker_labels"], asked["language_code"], asked["disfluencies"]) == (True, "en_uk", True)
+    assert "language_detection" not in asked
+    assert asked["auto_highlights"] is True
+    assert world.row(upload)["metadata"] == {"agent": "slt"}
+
+
+def test_a_recording_may_name_its_speech_models() -> None:
+    world = World()
+    world.submit(world.media.put(metadata={"aai-speech_models": "universal-2"}))
+    assert world.provider.asked[0]["speech_models"] == ["universal-2"]
+
+
+def test_15_key_phrases_are_not_asked_for_where_another_language_is_named() -> None:
+    world = World()
+    upload = world.media.put(metadata={"aai-language_code": "de"})
+    world.submit(upload)
+    [asked] = world.provider.asked
+    assert asked["language_code"] == "de"
+    assert "auto_highlights" not in asked  # AssemblyAI would refuse the whole request
+    world.provider.end("t1", language_code="de", auto_highlights_result=None)
+    world.deliver(Finished(upload.recording_id, 1, "t1"))
+    assert (world.row(upload)["status"], world.row(upload)["highlights_status"]) == (
+        Status.COMPLETED,
+        "language_not_supported",
+    )
+
+
+def test_the_call_is_named_on_the_row() -> None:
+    world = World()
+    named, ignored = (
+        world.media.put(metadata={"call-id": " 4711 "}),
+        world.media.put(head=b"", metadata={"call_id": "8"}),
+    )
+    world.submit(named)
+    world.submit(ignored)
+    assert [world.row(one)["call_id"] for one in (named, ignored)] == ["4711", "8"]
+
+
+@pytest.mark.parametrize(
+    ("stack", "metadata", "tags", "redact"),
+    [
+        ('{"redact_pii": true, "redact_pii_audio": true}', {}, {}, True),
+        ('{"redact_pii_audio": true}', {}, {}, True),  # cannot be used: it waits, and nobody may hear it meanwhile
+        ("{}", {"aai-redact_pii": "true", "aai-redact-pii-audio": "true"}, {}, True),
+        ("{}", {}, {"aai-redact_pii": "true", "aai-redact_pii_audio": "true"}, True),
+        ("{}", {"aai-redact_pii_audio": "true"}, {}, True),  # refused: it needs redact_pii
+        ('{"redact_pii": true}', {"redact_pii_audio": "true"}, {}, False),
+    ],
+)
+def test_88_from_its_first_moment_a_row_says_that_its_audio_is_to_be_redacted(
+    stack: str, metadata: dict[str, str], tags: dict[str, str], *, redact: bool
+) -> None:
+    world = World(options=stack)
+    upload = world.media.put(metadata=metadata, tags=tags)
+    world.submit(upload)
+    assert world.row(upload).get("redact_audio", False) is redact
+
+
+def test_88_a_tag_that_comes_before_a_retry_is_on_the_row_too() -> None:
+    world = World()
+    upload = world.media.put(tags={"aai-speech_threshold": "high"})
+    world.submit(upload)
+    world.media.tag(upload, {"aai-redact_pii": "true", "aai-redact_pii_audio": "true"})
+    world.orders.retry(upload.recording_id)
+    [again] = world.called()
+    assert world.submit(again)[0] is Outcome.SUBMITTED
+    assert world.row(upload)["redact_audio"] is True
+
+
+@pytest.mark.parametrize("where", ["metadata", "tags"])
+def test_83_an_option_that_cannot_be_used_fails_with_a_reason_and_one_event_and_nothing_is_paid(where: str) -> None:
+    world = World()
+    wrong = {"aai-speakers_expected": "two"}
+    upload = world.media.put(metadata=wrong) if where == "metadata" else world.media.put(tags=wrong)
+    assert world.submit(upload)[0] is Outcome.FAILED
+    row = world.row(upload)
+    assert row["status"] is Status.FAILED
+    for part in (upload.name, "aai-speakers_expected", "'two'", "a whole number from 1 to 100"):
+        assert part in row["reason"]
+    assert [told["reason"] for told in world.told(RECORDING_FAILED)] == [row["reason"]]
+    assert world.submit(upload)[0] is Outcome.DUPLICATE
+    assert (world.provider.asked, world.provider.uploads) == ([], [])
+
+
+def test_83_a_retry_reads_the_mended_tags() -> None:
+    world = World()
+    upload = world.media.put(metadata={"aai-speaker_label": "true"}, tags={"aai-speech_threshold": "high"})
+    world.submit(upload)
+    assert world.row(upload)["status"] is Status.FAILED
+    world.media.tag(upload, {"aai-speech_threshold": "0.2"})
+    world.orders.retry(upload.recording_id)
+    [again] = world.called()
+    assert world.submit(again)[0] is Outcome.FAILED
+    assert "did you mean aai-speaker_labels?" in world.row(upload)["reason"]  # metadata cannot be mended
+
+    upload = world.media.put("calls/tagged.wav", tags={"aai-speech_threshold": "high"})
+    world.submit(upload)
+    world.media.tag(upload, {"aai-speech_threshold": "0.2"})
+    world.orders.retry(upload.recording_id)
+    [again] = world.called()
+    assert world.submit(again)[0] is Outcome.SUBMITTED
+    assert world.provider.asked[0]["speech_threshold"] == 0.2
+
+
+def test_84_unusable_options_of_the_stack_stop_the_line_until_they_are_mended() -> None:
+    world = World(options='{"speakers_expected": 2}')
+    uploads = [world.media.put(f"calls/{number}.wav") for number in range(3)]
+    assert {world.submit(upload)[0] for upload in uploads} == {Outcome.WAITING}
+    for upload in uploads:
+        row = world.row(upload)
+        assert (row["status"], "speakers_expected needs speaker_labels" in row["reason"]) == (Status.QUEUED, True)
+    assert (world.provider.asked, world.events.told) == ([], [])
+    assert len(world.submit_queue.delayed) == 1  # one probe, however many wait
+
+    mended = World(options='{"speaker_labels": true, "speakers_expected": 2}')
+    world.submitter = Submitter(
+        ledger=world.ledger,
+        media=world.media,
+        provider=world.provider,
+        events=world.events,
+        line=world.line,
+        now=world.clock,
+        settings=mended.settings,
+        webhook_secret=lambda: SECRET,
+        watch=None,
+    )
+    world.clock.advance(PROBE_SECONDS + 1)
+    world.submit(Upload.from_event(world.submit_queue.delayed[0]))
+    for upload in world.called():
+        world.submit(upload)
+    assert len(world.provider.paid) == 3
 
 
 # ---- more than once

@@ -20,6 +20,7 @@ from audio_highlights.errors import (
     ProviderUnavailable,
     RequestRefused,
     TranscriptNotFound,
+    TranscriptNotReady,
 )
 from audio_highlights.models import Transcript, without_url_queries
 
@@ -28,6 +29,7 @@ _READ_SECONDS = 30
 _UPLOAD_READ_SECONDS = 300  # the answer comes only when the whole body has been stored
 _TRANSCRIPT = ("id", "status")
 _DELETED = "http://deleted_by_user"  # the audio_url of a transcript that was deleted
+_CHUNK = 1024 * 1024
 _PAGE = 200  # the most that one page of the list may hold
 
 _SECONDS = re.compile(r"[0-9]{1,5}")
@@ -71,6 +73,29 @@ class AssemblyAI:
     def upload(self, chunks: Iterator[bytes]) -> str:
         """POST /v2/upload in constant memory (chunked transfer). Returns the upload_url."""
         return str(self._call("POST", "/v2/upload", needs=("upload_url",), chunks=chunks)["upload_url"])
+
+    def redacted_audio(self, transcript_id: str) -> Iterator[bytes]:
+        """The recording with what was redacted made inaudible, a part at a time. Raises TranscriptNotReady.
+
+        AssemblyAI has it some time after the transcript, for 24 hours, behind a URL that is a password.
+        """
+        try:
+            path = f"/v2/transcript/{quote(transcript_id, safe='')}/redacted-audio"
+            url = self._call("GET", path, needs=("redacted_audio_url",))["redacted_audio_url"]
+        except RequestRefused as refusal:  # nothing tells what is not there yet from what will never be
+            message = f"The redacted audio of transcript {transcript_id} is not there: {refusal}"
+            raise TranscriptNotReady(message) from refusal
+        try:
+            with self._session.get(
+                url, stream=True, timeout=(_CONNECT_SECONDS, _READ_SECONDS), allow_redirects=False
+            ) as response:
+                if response.status_code != requests.codes.ok:
+                    message = f"The redacted audio of {transcript_id} cannot be fetched: {response.status_code}."
+                    raise ProviderUnavailable(message)
+                yield from response.iter_content(_CHUNK)
+        except requests.RequestException as error:
+            message = f"The redacted audio of {transcript_id} cannot be fetched: {type(error).__name__}."
+            raise ProviderUnavailable(message) from error
 
     def delete(self, transcript_id: str) -> None:
         """DELETE /v2/transcript/{id}: the provider forgets it; one that it does not know is no error."""

@@ -86,6 +86,18 @@ class Catalogue:
             last = {name: rows[-1][name] for name in ("day", "created_at", "recording_id")}
         return rows, last
 
+    def by_call(self, call_id: str, after: Key | None, most: int) -> tuple[list[Row], Key | None]:
+        """Recordings whose object's metadata names this call, newest first, at most so many; as a list shows them."""
+        return self._query(
+            self._recordings,
+            "call_id = :call",
+            {":call": call_id},
+            after,
+            IndexName="call",
+            ScanIndexForward=False,
+            Limit=most,
+        )
+
     def phrases_of(self, day: str, prefix: str, after: Key | None, most: int | None) -> tuple[list[Row], Key | None]:
         """What was said on a day and begins so, in the order of the phrases; at most so many, or as a query gives."""
         begins = {":prefix": prefix} if prefix else {}

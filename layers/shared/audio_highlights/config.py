@@ -19,6 +19,7 @@ class SubmitSettings:
     """What `submit` decides by. `webhook_url` is None in poll mode; times are in seconds."""
 
     speech_models: tuple[str, ...]
+    transcript_options: str
     audio_transfer: AudioTransfer
     webhook_url: str | None
     lease_seconds: int
@@ -26,9 +27,10 @@ class SubmitSettings:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Read SPEECH_MODELS, AUDIO_TRANSFER, WEBHOOK_URL, LEASE_SECONDS and OVERDUE_MINUTES."""
+        """Read SPEECH_MODELS, TRANSCRIPT_OPTIONS, AUDIO_TRANSFER, WEBHOOK_URL, LEASE_SECONDS and OVERDUE_MINUTES."""
         return cls(
             speech_models=tuple(model.strip() for model in variable("SPEECH_MODELS").split(",") if model.strip()),
+            transcript_options=variable("TRANSCRIPT_OPTIONS"),
             audio_transfer=AudioTransfer(variable("AUDIO_TRANSFER")),
             webhook_url=os.environ.get("WEBHOOK_URL") or None,
             lease_seconds=int(variable("LEASE_SECONDS")),

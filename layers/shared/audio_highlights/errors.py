@@ -6,11 +6,13 @@
     │   ├── TranscriptNotReady         the provider has not finished
     │   ├── StorageBusy                an AWS service took only a part of what it was given
     │   ├── ProviderUnavailable        429, 5xx, no answer, an answer that is not JSON
-    │   └── ProviderAccountRefused     401 or a negative balance: the operator must act
+    │   ├── ProviderAccountRefused     401 or a negative balance: the operator must act
+    │   └── StackOptionsRefused        the stack's TranscriptOptions cannot be used: the operator must act
     ├── PermanentError             trying again changes nothing: the row gets the reason, or, where there
     │   │                          is none, the message goes to the dead-letter queue for a person to see
     │   ├── MalformedMessage           not a message of ours
     │   ├── RecordingUnusable          not media, empty, deleted, too large: no transcript is asked for
+    │   ├── OptionRefused              an option that cannot be asked for: nothing is
     │   ├── RequestRefused             the provider will not take this request
     │   ├── TranscriptNotFound         the provider does not know the transcript id
     │   └── ForeignTranscript          a transcript that belongs to another recording
@@ -70,6 +72,10 @@ class ProviderAccountRefused(RetryableError):
     """AssemblyAI refuses the API key (401) or the account's balance is negative."""
 
 
+class StackOptionsRefused(RetryableError):
+    """The stack's TranscriptOptions cannot be used, so that no recording can be submitted."""
+
+
 class PermanentError(HighlightsError):
     """Trying again changes nothing."""
 
@@ -80,6 +86,10 @@ class MalformedMessage(PermanentError):
 
 class RecordingUnusable(PermanentError):
     """The object is not a recording that can be transcribed; the row becomes `ignored`."""
+
+
+class OptionRefused(PermanentError):
+    """An option that cannot be asked for, or not with the others; the row becomes `failed`."""
 
 
 class RequestRefused(PermanentError):

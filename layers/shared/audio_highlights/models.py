@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 from enum import StrEnum
 from typing import Any, Self, TypeGuard
 from urllib.parse import parse_qs, urlsplit
@@ -121,6 +123,7 @@ class StoredObject:
     size_bytes: int
     storage_class: str
     metadata: Mapping[str, str]
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,7 @@ class Recording:
     attempts_before: int = 0  # `attempt` when people last asked for it again; it counts on, the chances do not
     attempts_waited: int = 0  # since then, those that asked the provider for nothing: there was no place
     retries_before: int = 0  # the same of `retried_transcripts`
+    metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def tries(self) -> int:
@@ -210,11 +214,15 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """News that a transcript may have ended: the body of a ResultsQueue message."""
+    """News that a transcript may have ended: the body of a ResultsQueue message.
+
+    With `redacted_audio` it has, and its redacted audio is to be fetched when that is there.
+    """
 
     recording_id: str
     attempt: int
     transcript_id: str
+    redacted_audio: bool = False
 
     @classmethod
     def from_body(cls, body: object) -> Self:
@@ -224,8 +232,9 @@ class Finished:
                 "recording_id": str(recording_id),
                 "attempt": int(attempt),
                 "transcript_id": str(transcript_id),
+                **others,
             }:
-                return cls(recording_id, attempt, transcript_id)
+                return cls(recording_id, attempt, transcript_id, others.get("redacted_audio") is True)
         message = "This message is not about a finished transcript: recording_id, attempt or transcript_id is missing."
         raise MalformedMessage(message)
 
@@ -235,6 +244,7 @@ class Finished:
             "recording_id": self.recording_id,
             "attempt": self.attempt,
             "transcript_id": self.transcript_id,
+            **({"redacted_audio": True} if self.redacted_audio else {}),
         }
 
 
@@ -307,14 +317,14 @@ class Transcript:
     def highlights(self) -> tuple[HighlightsStatus, list[Highlight]]:
         """The key phrases, highest rank first (the provider does not promise its order), and how they turned out."""
         result = self.body.get("auto_highlights_result")
+        english = self.language_code is None or re.split("[-_]", self.language_code.lower())[0] == "en"
         if not isinstance(result, Mapping):
-            english = self.language_code is None or self.language_code.lower().startswith("en")
             return (HighlightsStatus.MISSING if english else HighlightsStatus.LANGUAGE_NOT_SUPPORTED), []
         if result.get("status") != "success":
             return HighlightsStatus.UNAVAILABLE, []
         found = list(_read_highlights(result.get("results")))
         if not found:
-            return HighlightsStatus.EMPTY, []
+            return (HighlightsStatus.EMPTY if english else HighlightsStatus.LANGUAGE_NOT_SUPPORTED), []
         found.sort(key=lambda one: (one.rank is None, -(one.rank or 0)))
         ranked = [
             Highlight(position, one.text, one.count, one.rank, one.timestamps)
@@ -373,6 +383,26 @@ _URL_QUERY = re.compile(r"(https?://[^\s?#\"'<>\\]+)[?#][^\s\"'<>\\]*", re.IGNOR
 def without_url_queries(text: str) -> str:
     """The text with the query of every URL cut off: a presigned query is a password."""
     return _URL_QUERY.sub(r"\1", text)
+
+
+CALL_ID_BYTES = 1024  # an index key may have 2,048
+
+
+def call_id_of(metadata: Mapping[str, str]) -> str | None:
+    """What the object's metadata calls the call: `call_id`, or as header names often have it, `call-id`."""
+    found = (metadata.get(name, "").strip() for name in ("call_id", "call-id"))
+    call_id = next(filter(None, found), "")
+    return call_id if 0 < len(call_id.encode("utf-8", "surrogatepass")) <= CALL_ID_BYTES else None
+
+
+def readable_metadata(text: str) -> str:
+    """A metadata value as it was meant: S3 hands out what is not ASCII as RFC 2047 has it, and boto3 leaves that so."""
+    try:
+        decoded = str(make_header(decode_header(text)))
+        decoded.encode()  # half a surrogate pair is no text
+    except (HeaderParseError, LookupError, ValueError):
+        return text
+    return decoded
 
 
 def search_start(recording: Recording, now: datetime) -> datetime:

@@ -1,6 +1,7 @@
 """S3, DynamoDB, SQS, EventBridge, Step Functions, Lambda, STS and Secrets Manager."""
 
 import gzip
+import io
 import json
 import random
 import secrets
@@ -32,7 +33,9 @@ from audio_highlights.models import (
     Status,
     StoredObject,
     Upload,
+    call_id_of,
     present_version,
+    readable_metadata,
     recording_mark,
     utc_text,
 )
@@ -47,6 +50,7 @@ PRESIGNED_SECONDS = 3600  # a signer session that is one role assumed by another
 _SECRET_CACHE_SECONDS = 300
 _ROTATION_CACHE_SECONDS = 5  # no transcript is done so soon after its submit has seen a new secret
 _UPLOAD_CHUNK = 1024 * 1024
+_AUDIO_TYPES = {"mp3": "audio/mpeg", "wav": "audio/wav"}
 # About 30 bytes a timestamp: an item stays under DynamoDB's 400 KB. The whole list is in S3.
 _ITEM_TIMESTAMPS = 5000
 # So many of the largest items stay under the 4 MB of a transaction; AssemblyAI gives at most 15 phrases.
@@ -94,6 +98,7 @@ def _recording(row: Mapping[str, Any]) -> Recording:
         retried_transcripts=frozenset(row.get("retried_transcripts", ())),
         extra_transcripts=frozenset(row.get("extra_transcripts", ())),
         attempts_before=int(row.get("attempts_before", 0)),
+        metadata=row.get("metadata", {}),
         attempts_waited=int(row.get("attempts_waited", 0)),
         retries_before=int(row.get("retries_before", 0)),
     )
@@ -104,7 +109,9 @@ def _shard(recording_id: str) -> str:
     return str(int(recording_id[:8], 16) % OPEN_SHARDS)
 
 
-def _first_row(upload: Upload, now: datetime) -> dict[str, Any]:
+def _first_row(
+    upload: Upload, metadata: Mapping[str, str], now: datetime, *, redact_audio: bool = False
+) -> dict[str, Any]:
     """What a row says of its upload from the first moment on."""
     row = {
         "bucket": upload.bucket,
@@ -114,6 +121,9 @@ def _first_row(upload: Upload, now: datetime) -> dict[str, Any]:
         "size_bytes": upload.size_bytes,
         "created_at": utc_text(now),
         "day": now.date().isoformat(),
+        "metadata": dict(metadata) or None,
+        "call_id": call_id_of(metadata),
+        "redact_audio": redact_audio or None,
     }
     return {name: value for name, value in row.items() if value is not None}
 
@@ -147,11 +157,13 @@ class Ledger:
         )
         return _read(answer["Item"]) if "Item" in answer else None
 
-    def claim(self, upload: Upload, metadata: Mapping[str, str], lease_seconds: int) -> Claim:
+    def claim(
+        self, upload: Upload, metadata: Mapping[str, str], lease_seconds: int, *, redact_audio: bool = False
+    ) -> Claim:
         """Take the recording for one attempt. Raises RecordingInWork while another claim's lease runs."""
         now = self._now()
         epoch = int(now.timestamp())
-        first = _first_row(upload, now) | ({"metadata": dict(metadata)} if metadata else {})
+        first = _first_row(upload, metadata, now, redact_audio=redact_audio)
         names = {"#status": "status", "#lease": "lease_until", "#attempt": "attempt", "#reason": "reason"}
         names |= {"#transcript": "transcript_id", "#shard": "open_shard", "#due": "due_at"}
         names |= {f"#{name}": name for name in first}
@@ -198,12 +210,20 @@ class Ledger:
         first_since_asked = 0 < before.attempts_before == before.attempt
         return Claim(claimed_again, taken=True, unclear=before.status is Status.SUBMITTING or first_since_asked)
 
-    def refuse(self, upload: Upload, reason: str, status: Status) -> Recording | None:
+    def refuse(
+        self,
+        upload: Upload,
+        metadata: Mapping[str, str],
+        reason: str,
+        status: Status,
+        *,
+        redact_audio: bool = False,
+    ) -> Recording | None:
         """Write a row that ends before any transcript was asked for; where there is a row already, return that."""
         now = self._now()
         row = {
             "recording_id": upload.recording_id,
-            **_first_row(upload, now),
+            **_first_row(upload, metadata, now, redact_audio=redact_audio),
             "status": status.value,
             "reason": reason,
             "attempt": 0,
@@ -342,6 +362,10 @@ class Ledger:
             of_this_attempt=True,
         )
 
+    def note_redacted_audio(self, recording: Recording, uri: str) -> bool:
+        """Note on a completed row where its redacted audio is; False if it has gone."""
+        return self._update(recording, set_={"redacted_audio_uri": uri}, only_while=(Status.COMPLETED,))
+
     def ask_to_delete(self, recording: Recording) -> bool:
         """Make a recording that has ended `deleting`, due now; False if it has not ended, or is so already."""
         return self._update(
@@ -386,7 +410,7 @@ class Ledger:
         """Something of a recording came into being after its deletion: have it deleted once more, row or no row."""
         now = self._now()
         row = {
-            **_first_row(recording.upload, now),
+            **_first_row(recording.upload, {}, now),
             "created_at": recording.created_at,
             "day": recording.day,
             "attempt": recording.attempt,
@@ -696,7 +720,7 @@ class Media:
         self._sts = boto3.client("sts")
 
     def look(self, upload: Upload) -> tuple[StoredObject, bytes]:
-        """What S3 holds of the event's object, and its first bytes: one request, more only in rare cases.
+        """What S3 holds of the event's object, and its first bytes: one request, and one more where it has tags.
 
         Raises RecordingUnusable where it is gone or archived, PermanentError where S3 denies reading it.
         """
@@ -729,16 +753,22 @@ class Media:
             # A store may answer with the whole object instead of the range; more than the head is not read.
             whole = answer.get("ContentRange", "").rpartition("/")[2] or answer["ContentLength"]
             with closing(answer["Body"]) as body:
-                return _stored(answer, int(whole)), body.read(HEAD_BYTES)
+                return _stored(answer, int(whole), self._tags(which, answer)), body.read(HEAD_BYTES)
         except ClientError as error:
             if _code(error) != "InvalidRange":
                 raise _unreadable(upload, error) from error
         return self._look_at_empty(upload)
 
+    def _tags(self, which: Any, answer: Mapping[str, Any]) -> dict[str, str]:
+        """The object's tags. S3 says how many there are to whoever may read them."""
+        if not answer.get("TagCount"):
+            return {}
+        return {tag["Key"]: tag["Value"] for tag in self._client.get_object_tagging(**which)["TagSet"]}
+
     def _look_at_empty(self, upload: Upload) -> tuple[StoredObject, bytes]:
         which: Any = _which(upload)
         try:
-            return _stored(self._client.head_object(**which), 0), b""
+            return _stored(self._client.head_object(**which), 0, {}), b""
         except ClientError as error:
             raise _unreadable(upload, error) from error
 
@@ -828,7 +858,7 @@ class Eraser:
         raise _not_erased(recording, "it is still listed after its deletion")
 
     def erase_results(self, recording: Recording) -> None:
-        """Delete all versions and delete markers of both files. Raises as `erase_audio` does."""
+        """Delete all versions and delete markers of its files. Raises as `erase_audio` does."""
         for key in _result_keys(recording):
             for _ in range(_ERASURES):
                 versions, markers = self._listed(self._results_bucket, key)
@@ -947,13 +977,14 @@ def _which(upload: Upload) -> dict[str, str]:
     return {"Bucket": upload.bucket, "Key": upload.key, **version}
 
 
-def _stored(answer: Mapping[str, Any], size_bytes: int) -> StoredObject:
+def _stored(answer: Mapping[str, Any], size_bytes: int, tags: Mapping[str, str]) -> StoredObject:
     return StoredObject(
         version_id=present_version(answer.get("VersionId")),
         etag=str(answer["ETag"]).strip('"'),
         size_bytes=size_bytes,
         storage_class=answer.get("StorageClass", "STANDARD"),
-        metadata=answer.get("Metadata", {}),
+        metadata={name: readable_metadata(text) for name, text in answer.get("Metadata", {}).items()},
+        tags=tags,
     )
 
 
@@ -973,10 +1004,31 @@ def _unreadable(upload: Upload, error: ClientError) -> Exception:
     return error
 
 
-def _result_keys(recording: Recording) -> tuple[str, str]:
-    """Where the highlights and the transcript are, in the results bucket."""
+class _Readable(io.RawIOBase):
+    """Bytes that come a part at a time, as a file."""
+
+    def __init__(self, parts: Iterator[bytes]) -> None:
+        self._parts = parts
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._left:
+            part = next(self._parts, None)
+            if part is None:
+                return 0
+            self._left = part
+        size = min(len(buffer), len(self._left))
+        buffer[:size], self._left = self._left[:size], self._left[size:]
+        return size
+
+
+def _result_keys(recording: Recording) -> tuple[str, str, str]:
+    """Where the highlights, the transcript and the redacted audio are, in the results bucket."""
     place = f"dt={recording.day}/{recording.recording_id}"
-    return f"highlights/{place}.json", f"transcripts/{place}.json.gz"
+    return f"highlights/{place}.json", f"transcripts/{place}.json.gz", f"redacted/{place}"
 
 
 class Results:
@@ -995,6 +1047,17 @@ class Results:
         # mtime=0: the same transcript gives the same bytes.
         packed = gzip.compress(_json(document), mtime=0)
         return self._put(_result_keys(recording)[1], packed)
+
+    def put_redacted_audio(self, recording: Recording, audio: Iterator[bytes], kind: str) -> str:
+        """Store redacted/dt=<day>/<id>, mp3 or wav, in constant memory. Returns its s3:// URI."""
+        key = _result_keys(recording)[2]
+        self._client.upload_fileobj(
+            io.BufferedReader(_Readable(audio), _UPLOAD_CHUNK),
+            self._bucket,
+            key,
+            ExtraArgs={"ContentType": _AUDIO_TYPES[kind]},
+        )
+        return f"s3://{self._bucket}/{key}"
 
     def _put(self, key: str, body: bytes) -> str:
         self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType="application/json")

@@ -11,7 +11,7 @@ import hmac
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
@@ -22,13 +22,23 @@ from audio_highlights.deletion import Deleter
 from audio_highlights.errors import (
     ForeignTranscript,
     HighlightsError,
+    OptionRefused,
     PermanentError,
     ProviderAccountRefused,
     ProviderUnavailable,
     RecordingUnusable,
     RequestRefused,
+    StackOptionsRefused,
     TranscriptNotFound,
     TranscriptNotReady,
+)
+from audio_highlights.insights import (
+    asked_for,
+    is_redacted,
+    short_form,
+    shortened,
+    summary,
+    without_what_was_redacted,
 )
 from audio_highlights.line import Line, waits
 from audio_highlights.media_type import not_media
@@ -46,6 +56,14 @@ from audio_highlights.models import (
     is_marked,
     search_start,
     without_url_queries,
+)
+from audio_highlights.options import (
+    Options,
+    has_key_phrases,
+    names_redacted_audio,
+    other_metadata,
+    recording_options,
+    stack_options,
 )
 from audio_highlights.uploads import most_bytes
 
@@ -65,8 +83,12 @@ class Ledger(Protocol):
     """The table of recordings and the table of their phrases; see storage.Ledger."""
 
     def get(self, recording_id: str) -> Recording | None: ...
-    def claim(self, upload: Upload, metadata: Mapping[str, str], lease_seconds: int) -> Claim: ...
-    def refuse(self, upload: Upload, reason: str, status: Status) -> Recording | None: ...
+    def claim(
+        self, upload: Upload, metadata: Mapping[str, str], lease_seconds: int, *, redact_audio: bool
+    ) -> Claim: ...
+    def refuse(
+        self, upload: Upload, metadata: Mapping[str, str], reason: str, status: Status, *, redact_audio: bool
+    ) -> Recording | None: ...
     def release(
         self, recording: Recording, reason: str, status: Status, due_at: datetime, *, waited: bool = False
     ) -> None: ...
@@ -77,6 +99,7 @@ class Ledger(Protocol):
     def look_again_at(self, recording: Recording, due_at: datetime) -> Recording | None: ...
     def retry(self, recording: Recording, transcript_id: str, reason: str, due_at: datetime) -> bool: ...
     def note_extra_transcript(self, recording_id: str, transcript_id: str) -> None: ...
+    def note_redacted_audio(self, recording: Recording, uri: str) -> bool: ...
     def delete_again(self, recording: Recording) -> None: ...
     def end(
         self,
@@ -107,6 +130,7 @@ class Provider(Protocol):
     def create(self, parameters: Mapping[str, Any]) -> Transcript: ...
     def get(self, transcript_id: str) -> Transcript: ...
     def delete(self, transcript_id: str) -> None: ...
+    def redacted_audio(self, transcript_id: str) -> Iterator[bytes]: ...
     def upload(self, chunks: Iterator[bytes]) -> str: ...
     def created_since(self, moment: datetime) -> Iterator[tuple[str, str, str]]: ...
 
@@ -116,6 +140,7 @@ class Results(Protocol):
 
     def put_highlights(self, recording: Recording, document: Mapping[str, Any]) -> str: ...
     def put_transcript(self, recording: Recording, document: Mapping[str, Any]) -> str: ...
+    def put_redacted_audio(self, recording: Recording, audio: Iterator[bytes], kind: str) -> str: ...
 
 
 class Events(Protocol):
@@ -182,11 +207,13 @@ def is_bound(secret: str, recording_id: str, attempt: int, presented: str) -> bo
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """An upload as S3 holds it, and why it will not be submitted, if it will not."""
+    """An upload as S3 holds it, what is asked for it, and why it will not be submitted, if it will not."""
 
     upload: Upload
-    metadata: Mapping[str, str]
-    refusal: PermanentError | None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    options: Options = field(default_factory=dict)
+    refusal: PermanentError | None = None
+    redact_audio: bool = False
 
 
 class Submitter:
@@ -214,16 +241,42 @@ class Submitter:
         self._settings = settings
         self._webhook_secret = webhook_secret
         self._watch = watch
+        self._stack_options: Options = {}
+        self._stack_refusal: str | None = None
+        try:
+            self._stack_options = stack_options(settings.transcript_options, settings.speech_models)
+        except OptionRefused as refusal:
+            self._stack_refusal = (
+                f"No recording can be submitted: the stack's TranscriptOptions cannot be used: {refusal} "
+                "Mend the parameter and deploy again; the recordings wait and need no new upload."
+            )
 
     def look(self, upload: Upload) -> Sighting:
-        """Read what S3 holds for the event: the version id that the event may lack, and whether it can be media."""
+        """Read what S3 holds for the event: the version id that the event may lack, and whether it can be submitted."""
+        metadata: Mapping[str, str] = {}
+        redact_audio = False
         try:
             stored, head = self._media.look(upload)
             upload = _as_stored(upload, stored)
+            metadata = other_metadata(stored.metadata)
+            redact_audio = names_redacted_audio(self._settings.transcript_options, stored.metadata, stored.tags)
             self._check(upload, stored, head)
+            options = self._options(upload, stored)
         except PermanentError as refusal:
-            return Sighting(upload, {}, refusal)
-        return Sighting(upload, stored.metadata, None)
+            return Sighting(upload, metadata, refusal=refusal, redact_audio=redact_audio)
+        return Sighting(upload, metadata, options, redact_audio=redact_audio)
+
+    def _options(self, upload: Upload, stored: StoredObject) -> Options:
+        if self._stack_refusal:
+            return {}  # nothing can be said of them; none is submitted
+        try:
+            return recording_options(self._stack_options, self._settings.speech_models, stored.metadata, stored.tags)
+        except OptionRefused as refusal:
+            message = (
+                f"{upload.name} was not submitted, because of its options: {refusal} Mend its tags and retry it, "
+                "or upload it again with other metadata. Nothing was paid for it."
+            )
+            raise OptionRefused(message) from refusal
 
     def submit(self, sighting: Sighting, *, redelivered: bool) -> tuple[Outcome, str]:
         """Make sure that one transcript is asked for, and only one. Returns the outcome and why.
@@ -233,13 +286,17 @@ class Submitter:
         """
         upload, refusal = sighting.upload, sighting.refusal
         if refusal:
-            there = self._ledger.refuse(upload, str(refusal), _end_of(refusal))
+            there = self._ledger.refuse(
+                upload, sighting.metadata, str(refusal), _end_of(refusal), redact_audio=sighting.redact_audio
+            )
             if there is None:
                 return self._told(upload, refusal)
             if there.status not in OPEN or there.transcript_id:
                 return self._duplicate(there, redelivered=redelivered)
             # An earlier attempt left it open: it ends with this reason, once nothing can be at work for it.
-        claim = self._ledger.claim(upload, sighting.metadata, self._settings.lease_seconds)
+        claim = self._ledger.claim(
+            upload, sighting.metadata, self._settings.lease_seconds, redact_audio=sighting.redact_audio
+        )
         if not claim.taken:
             return self._duplicate(claim.recording, redelivered=redelivered)
         return self._attempt(sighting, claim)
@@ -257,9 +314,9 @@ class Submitter:
             entry = self._line.enter(recording)
             if entry.reason:
                 return self._waiting(recording, entry.reason, unclear=False)
-            asked = self._asked(sighting.upload, recording)
+            asked = self._asked(sighting, recording)
             self._line.passed(entry)
-        except ProviderAccountRefused as refusal:
+        except (ProviderAccountRefused, StackOptionsRefused) as refusal:
             self._line.stop(recording, str(refusal))
             return self._waiting(recording, str(refusal), unclear=unclear)
         except ProviderUnavailable as trouble:
@@ -320,8 +377,10 @@ class Submitter:
         self._line.enter(recording)  # if there is a place: it is in work without one too
         return self._record(recording, transcript_id, provider_status, Outcome.ADOPTED)
 
-    def _asked(self, upload: Upload, recording: Recording) -> tuple[Outcome, str]:
-        transcript = self._provider.create(self._parameters(upload, recording))
+    def _asked(self, sighting: Sighting, recording: Recording) -> tuple[Outcome, str]:
+        if self._stack_refusal:
+            raise StackOptionsRefused(self._stack_refusal)
+        transcript = self._provider.create(self._parameters(sighting, recording))
         return self._record(recording, transcript.transcript_id, transcript.status, Outcome.SUBMITTED)
 
     def _record(
@@ -368,11 +427,11 @@ class Submitter:
             raise ProviderUnavailable(str(refusal)) from refusal
         return None
 
-    def _parameters(self, upload: Upload, recording: Recording) -> dict[str, Any]:
-        parameters: dict[str, Any] = {
-            "auto_highlights": True,
-            "speech_models": list(self._settings.speech_models),
-        }
+    def _parameters(self, sighting: Sighting, recording: Recording) -> dict[str, Any]:
+        upload = sighting.upload
+        parameters: dict[str, Any] = {"speech_models": list(self._settings.speech_models), **sighting.options}
+        if has_key_phrases(sighting.options):
+            parameters["auto_highlights"] = True
         if self._settings.audio_transfer is AudioTransfer.UPLOAD:
             upload_url = self._provider.upload(self._media.chunks(upload))
             self._ledger.note_upload_url(recording, upload_url)
@@ -418,13 +477,17 @@ class Deliverer:
         ledger: Ledger,
         provider: Provider,
         results: Results,
+        results_queue: Queue,
         events: Events,
         line: Line,
         now: Callable[[], datetime],
+        measure: Callable[[str, float], None] = lambda _name, _seconds: None,
     ) -> None:
         self._ledger = ledger
         self._provider = provider
+        self._measure = measure
         self._results = results
+        self._results_queue = results_queue
         self._events = events
         self._line = line
         self._now = now
@@ -457,6 +520,32 @@ class Deliverer:
             return (self._retried if again else self._failed)(recording, finished, reason)
         message = f"Transcript {finished.transcript_id} is still {transcript.status}."
         raise TranscriptNotReady(message)
+
+    def keep_redacted_audio(self, finished: Finished) -> tuple[Outcome, str]:
+        """Store the redacted audio of a completed recording. Raises TranscriptNotReady while it is not there.
+
+        It is fetched by the transcript's id: the provider's webhook about it names no transcript.
+        """
+        recording = self._ledger.get(finished.recording_id)
+        if (
+            recording is None
+            or recording.status is not Status.COMPLETED
+            or recording.transcript_id != finished.transcript_id
+        ):
+            return Outcome.DUPLICATE, f"transcript {finished.transcript_id} is not the recording's any more"
+        kind = self._provider.get(finished.transcript_id).body.get("redact_pii_audio_quality")
+        audio = self._provider.redacted_audio(finished.transcript_id)
+        uri = self._results.put_redacted_audio(recording, audio, "wav" if kind == "wav" else "mp3")
+        noted = self._ledger.note_redacted_audio(recording, uri)
+        if not noted and _is_deleted(self._ledger.get(recording.recording_id)):
+            self._ledger.delete_again(recording)  # with the file just written
+            return Outcome.DUPLICATE, "the recording was deleted meanwhile"
+        return Outcome.COMPLETED, f"redacted audio is {uri}"
+
+    def _await_redacted_audio(self, recording: Recording, facts: Mapping[str, Any]) -> None:
+        if "redact_pii_audio" in facts["options"]:
+            news = Finished(recording.recording_id, recording.attempt, facts["transcript_id"], redacted_audio=True)
+            self._results_queue.send(news.body())
 
     def _check_belongs(self, recording: Recording, finished: Finished, transcript: Transcript) -> None:
         bound = transcript.bound_recording
@@ -523,9 +612,16 @@ class Deliverer:
             elif _is_deleted(winner):
                 self._ledger.delete_again(recording)  # with the files just written
             return Outcome.DUPLICATE, "the recording had ended already"
+        if not recording.attempts_before:  # of one that was called anew, the time in between was nobody's
+            self._measure("seconds_to_highlights", self._seconds_since(recording.created_at))
+        self._measure("audio_seconds", transcript.audio_duration or 0)
+        self._await_redacted_audio(recording, facts)
         self._events.put(HIGHLIGHTS_READY, {**_named(recording), **facts})
         self._line.leave(recording.recording_id)
         return Outcome.COMPLETED, f"{len(highlights)} highlights ({facts['highlights_status']})"
+
+    def _seconds_since(self, moment: str) -> float:
+        return max(0.0, (self._now() - datetime.fromisoformat(moment)).total_seconds())
 
     def _told_again(self, recording: Recording) -> tuple[Outcome, str]:
         """Do again what comes after the row is closed; the files too, in case another transcript's overwrote them."""
@@ -534,6 +630,7 @@ class Deliverer:
             facts = self._store_again(recording)
             if facts is None:
                 return Outcome.DUPLICATE, "already completed, and the transcript has been deleted since"
+            self._await_redacted_audio(recording, facts)
             self._events.put(HIGHLIGHTS_READY, {**_named(recording), **facts})
         elif recording.status is Status.FAILED:
             self._events.put(RECORDING_FAILED, _failed_detail(recording, recording.reason or ""))
@@ -554,8 +651,12 @@ class Deliverer:
 
     def _store(self, recording: Recording, transcript: Transcript) -> tuple[dict[str, Any], list[Highlight]]:
         """Write both files; returns what row and event say of the transcript, and the highlights."""
+        insights, options = short_form(transcript), asked_for(transcript)
+        if is_redacted(transcript):
+            transcript = Transcript(without_what_was_redacted(transcript.body))
         highlights_status, highlights = transcript.highlights()
-        facts = {
+        summary_status, whole_summary = summary(transcript)
+        facts: dict[str, Any] = {
             "transcript_id": transcript.transcript_id,
             "highlights_status": highlights_status.value,
             "highlight_count": len(highlights),
@@ -563,11 +664,20 @@ class Deliverer:
             "audio_duration": transcript.audio_duration,
             "language_code": transcript.language_code,
             "speech_model": transcript.speech_model,
+            "options": options,
         }
+        if insights:
+            facts["insights"] = insights
+        if summary_status:
+            facts["summary_status"] = summary_status.value
+        if whole_summary:
+            facts["summary"] = shortened(whole_summary)
         document = {
             **_named(recording),
             **facts,
+            **({"summary": whole_summary} if whole_summary else {}),
             "created_at": recording.created_at,
+            "metadata": dict(recording.metadata),
             "auto_highlights_result": transcript.body.get("auto_highlights_result"),
         }
         whole = {**transcript.body, "audio_url": without_url_queries(transcript.audio_url)}
@@ -610,18 +720,27 @@ class Sweeper:
 
         Stops at `until` (time.monotonic()). Returns how many rows were due, and what became of them: ended, open,
         submitted again, waiting, given up, could not be asked about, deleted, could not be deleted yet, looked at by
-        another; how many were called; how many places are taken; and whether the line is stopped (1 or 0).
+        another; how long the longest of those at work has been so; how many were called; how many places are taken;
+        and whether the line is stopped (1 or 0).
         """
         looked_at = ("ended", "open", "resubmitted", "waiting", "given_up", "unanswered", "taken")
-        counts = dict.fromkeys(("due", *looked_at, "deleted", "undeleted"), 0)
+        counts = dict.fromkeys(("due", *looked_at, "deleted", "undeleted", "oldest_at_work_seconds"), 0)
         flight = self._line.tidy()
         for recording in self._ledger.due(self._now()):
             if time.monotonic() >= until:
                 break
             counts["due"] += 1
             counts[self._look(recording)] += 1
+            counts["oldest_at_work_seconds"] = max(counts["oldest_at_work_seconds"], self._seconds_at_work(recording))
         called = self._line.call_for_room()
         return {**counts, "called": called, "in_flight": len(flight.holders), "stopped": int(bool(flight.stopped))}
+
+    def _seconds_at_work(self, recording: Recording) -> int:
+        """0 for one that is not: it waits, is being deleted, or was called anew, long after it was uploaded."""
+        if recording.status not in OPEN or waits(recording):
+            return 0
+        since = recording.submitted_at or (None if recording.attempts_before else recording.created_at)
+        return int((self._now() - datetime.fromisoformat(since)).total_seconds()) if since else 0
 
     def _look(self, recording: Recording) -> str:
         if recording.status is Status.DELETING:

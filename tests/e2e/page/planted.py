@@ -38,6 +38,7 @@ class _Nobody:
     """Is told, and does nothing."""
 
     def put(self, detail_type: str, detail: Mapping[str, Any]) -> None: ...
+    def send(self, body: Mapping[str, Any], *, delay_seconds: int = 0) -> None: ...
     def leave(self, recording_id: str) -> None: ...
 
 
@@ -55,6 +56,7 @@ def plant(stack: Stack, key: str, audio: bytes, *, days_ago: float = 0, **answer
         ledger=ledger,
         provider=_Provider(body | answer),  # type: ignore[arg-type]
         results=Results(stack.outputs["ResultsBucketName"]),
+        results_queue=_Nobody(),
         events=_Nobody(),
         line=_Nobody(),  # type: ignore[arg-type]
         now=now,
