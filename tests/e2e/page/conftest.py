@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import boto3
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from cli import recordings
 from cli.stack import Stack
@@ -21,6 +21,8 @@ ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "samples" / "support-call.mp3"
 AXE = ROOT / ".tools" / "viewer" / "node_modules" / "axe-core" / "axe.min.js"
 _CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+_PATIENCE_MS = 20_000  # a function may have to start, on a busy machine
+expect.set_options(timeout=_PATIENCE_MS)
 # Without these it looks for updates and speaks to its maker.
 _QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
 
@@ -99,7 +101,7 @@ def _visits(browser: Browser, stack: Stack, tokens: str | None) -> Iterator[Visi
             kept = json.dumps(tokens)
             context.add_init_script(f"if (!sessionStorage.tokens) sessionStorage.setItem('tokens', {kept})")
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(_PATIENCE_MS)
         watch.over(page)
         page.goto(stack.page_url + path.removeprefix("/"))
         return page
