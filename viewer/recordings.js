@@ -2,7 +2,7 @@
 import { CHANGED, isOpen } from "./actions.js";
 import { ApiError, get } from "./api.js";
 import { rewrite } from "./app.js";
-import { announce, element } from "./dom.js";
+import { announce, element, notLoaded } from "./dom.js";
 import {
   counted,
   fileName,
@@ -296,19 +296,7 @@ class List {
     } catch (error) {
       if (error.name === "AbortError" || signal.aborted) return;
       this.table.hidden = true;
-      this.blank.replaceChildren(
-        element(
-          "div",
-          { role: "alert" },
-          element("h2", {}, "The recordings could not be loaded"),
-          element("p", {}, error.message),
-        ),
-        element(
-          "div",
-          { class: "actions" },
-          element("button", { type: "button", onclick: () => this.load() }, "Try again"),
-        ),
-      );
+      this.blank.replaceChildren(...notLoaded("recordings", error, () => this.load()));
       return;
     } finally {
       if (!signal.aborted) this.table.removeAttribute("aria-busy");
