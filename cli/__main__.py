@@ -6,7 +6,7 @@ stack, or AWS refuses.
 
 import typer
 
-from cli.commands import ordering, reading, uploading
+from cli.commands import backfilling, operating, ordering, reading, uploading
 from cli.output import Commands
 
 app = typer.Typer(cls=Commands, add_completion=False, help=__doc__, no_args_is_help=True)
@@ -27,6 +27,10 @@ app.command()(reading.search)
 app.command()(reading.phrases)
 app.command()(ordering.retry)
 app.command()(ordering.delete)
+app.command()(backfilling.backfill)
+app.command()(operating.cost)
+app.command("doctor")(operating.examine)
+app.command()(operating.redrive)
 
 if __name__ == "__main__":
     app()

@@ -9,13 +9,13 @@ from decimal import Decimal
 from enum import IntEnum
 from typing import Annotated, Any, override
 
-import click
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from typer.core import TyperGroup
 
 from audio_highlights.errors import ApiRefused, HighlightsError, NotNow, OptionRefused, RecordingNotFound, ResultGone
+from cli.prices import PricesUnreadable
 from cli.stack import StackNotFound
 
 console = Console()
@@ -52,7 +52,7 @@ def told() -> Iterator[None]:
     """Turn what goes wrong into a sentence on stderr and an exit code."""
     try:
         yield
-    except (NotFound, Unanswered, RecordingNotFound, ResultGone, NotNow) as trouble:
+    except (NotFound, Unanswered, PricesUnreadable, RecordingNotFound, ResultGone, NotNow) as trouble:
         _stop(str(trouble), Exit.FAILED)
     except (OptionRefused, ApiRefused) as trouble:
         _stop(str(trouble), Exit.USAGE)
@@ -82,7 +82,7 @@ class Commands(TyperGroup):
     """Commands whose troubles are told."""
 
     @override
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         with told():
             return super().invoke(ctx)
 

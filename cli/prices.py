@@ -33,6 +33,7 @@ class Prices:
     included: Collection[str]
     requests: Mapping[str, Decimal]
     gb_second: Decimal
+    recording: Mapping[str, Decimal]
     bit_rates: Mapping[str, tuple[int, int]]
     sources: tuple[str, str]
 
@@ -48,12 +49,22 @@ class Prices:
                 included=frozenset(provider["included"]["options"]),
                 requests={name: price / 1_000_000 for name, price in aws["requests"].items()},
                 gb_second=aws["lambda"]["gb_second"],
+                recording={name: Decimal(number) for name, number in aws["recording"].items()},
                 bit_rates={name: (low, high) for name, (low, high) in read["bit_rates"].items()},
                 sources=(f"{provider['source']}, {provider['read']}", f"{aws['source']}, {aws['read']}"),
             )
         except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
             message = f"{path} cannot be read: {type(error).__name__}: {error}"
             raise PricesUnreadable(message) from error
+
+    @property
+    def of_recording(self) -> Decimal:
+        """What AWS takes for one recording, by the requests that were counted."""
+        counts = dict(self.recording)
+        seconds = counts.pop("lambda_gb_seconds")
+        return seconds * self.gb_second + sum(
+            (self.requests[name] * number for name, number in counts.items()), Decimal(0)
+        )
 
     def per_hour(self, model: str, options: Collection[str]) -> tuple[dict[str, Decimal], list[str]]:
         """The parts of the price of an hour, by model and option; and those whose price is not known."""

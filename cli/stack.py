@@ -1,6 +1,5 @@
 """A deployed stack, found by its name."""
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
@@ -14,6 +13,7 @@ from audio_highlights.catalogue import Catalogue
 from audio_highlights.config import AudioTransfer, utc_now
 from audio_highlights.options import Options, stack_options
 from audio_highlights.orders import Orders
+from audio_highlights.parameters import Key
 from audio_highlights.storage import Ledger, Queue, SweepFunction
 
 type Row = dict[str, Any]
@@ -28,9 +28,7 @@ class StackNotFound(Exception):
 class OperatorsCatalogue(reading.Catalogue, Protocol):
     """What the operator reads; see catalogue.Catalogue."""
 
-    def by_call(
-        self, call_id: str, after: reading.Key | None, most: int
-    ) -> tuple[Sequence[reading.Row], reading.Key | None]: ...
+    def by_call(self, call_id: str, after: Key | None, most: int) -> tuple[Sequence[reading.Row], Key | None]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +113,8 @@ class Stack:
         found: dict[str, Row] = {}
         while wanted:
             some = wanted[:_BATCH_READS]
-            answer: Any = table.batch_get_item(RequestItems={self.recordings_table: {"Keys": some, **shape}})
+            request: Any = {self.recordings_table: {"Keys": some, **shape}}
+            answer: Any = table.batch_get_item(RequestItems=request)
             found |= {row["recording_id"]: row for row in answer["Responses"].get(self.recordings_table, [])}
             unread = answer.get("UnprocessedKeys", {}).get(self.recordings_table, {}).get("Keys", [])
             wanted = [*unread, *wanted[_BATCH_READS:]]
@@ -133,8 +132,3 @@ class Stack:
     def link(self, recording_id: str, start_ms: int | None = None) -> str:
         """The address of a recording on the page, and of a moment of it."""
         return f"{self.page_url}?recording={recording_id}" + ("" if start_ms is None else f"#t={start_ms}")
-
-
-def printed(options: Options) -> str:
-    """Options as they are written in a parameter."""
-    return json.dumps(options, ensure_ascii=False)
