@@ -139,6 +139,6 @@ class _Patience:
         elif time.monotonic() - self._since > self._seconds:
             message = (
                 f"Nothing has ended for {self._seconds:.0f} s; {len(progress.pending)} are pending, such as "
-                f"{min(progress.pending)}. `highlights doctor` looks for what is wrong; then run the same command again."
+                f"{min(progress.pending)}. See `highlights doctor`, then run the same command again."
             )
             raise TimeoutError(message)

@@ -49,6 +49,7 @@ def upload_and_follow(
     path: Path,
     key: str,
     timeout_seconds: float,
+    *,
     metadata: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Upload the file and show its way until its row has ended; returns the row."""

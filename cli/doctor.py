@@ -48,8 +48,12 @@ class Finding:
     def shown(self) -> dict[str, str]:
         """For JSON."""
         return {
-            "check": self.check, "verdict": str(self.verdict), "what": self.what, "so_what": self.so_what, "do": self.do,
-        }  # fmt: skip
+            "check": self.check,
+            "verdict": str(self.verdict),
+            "what": self.what,
+            "so_what": self.so_what,
+            "do": self.do,
+        }
 
 
 def examined(stack: Stack) -> list[Finding]:

@@ -46,7 +46,7 @@ def limit(stack: Stack) -> int:
 
 
 def metadata(stack: Stack, options: Sequence[str], others: Sequence[str]) -> dict[str, str]:
-    """What the objects carry: options as `aai-...`, and other metadata. Raises OptionRefused before anything is sent."""
+    """What the objects carry: options as `aai-...`, and other metadata. Raises OptionRefused."""
     asked = {PREFIX + name: text for name, text in _pairs(options, "--option")}
     recording_options(stack.options, stack.speech_models, asked, {})
     carried = dict(_pairs(others, "--metadata"))

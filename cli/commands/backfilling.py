@@ -29,7 +29,7 @@ def backfill(
     stack_name: StackName = DEFAULT_STACK,
     as_json: AsJson = False,
 ) -> None:
-    """Submit objects that the bucket has and the stack does not know. Interrupted, run it again: nothing is paid twice."""
+    """Submit objects that the bucket has and the stack does not know. Interrupted, run it again: none is paid twice."""
     first = first_day(since, utc_now().date()) if since else None
     stack = Stack.named(stack_name)
 
@@ -59,9 +59,12 @@ def backfill(
     ask(f"Submit {plan.missing:,} recordings?", yes=yes)
     sent = ended = 0
     columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[pending]} pending"),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[pending]} pending"),
         TimeRemainingColumn(),
-    )  # fmt: skip
+    )
     with Progress(*columns, console=aside, transient=True) as bars:
         bar = bars.add_task("submitted", total=plan.missing, pending=0)
         for progress in work.run(max_pending, patience):
@@ -96,13 +99,14 @@ def _estimate(stack: Stack, plan: Plan) -> tuple[dict[str, Any], str]:
         "assumption": assumption,
     }
     told = (
-        f"{plan.objects:,} objects: {plan.known:,} are known, {plan.unusable:,} are empty or too large, "
-        f"{plan.missing:,} are to be submitted ({plan.size_bytes / 1e6:,.1f} MB)."
+        f"{plan.objects:,} objects: {plan.known:,} known already, {plan.unusable:,} empty or too large, "
+        f"{plan.missing:,} to be submitted ({plan.size_bytes / 1e6:,.1f} MB)."
     )
     if plan.missing:
+        audio = f"{hours(long.least)} to {hours(long.most)} of audio"
         told += (
-            f"\nTheir price is a guess from their bytes: {between(price)}, for {hours(long.least)} to {hours(long.most)} "
-            f"of audio at {dollars(per_hour)} an hour ({', '.join([model, *options])}), if {assumption}. Objects whose "
+            f"\nTheir price is a guess from their bytes: {between(price)}, for {audio} at {dollars(per_hour)} an hour "
+            f"({', '.join([model, *options])}), if {assumption}. Objects whose "
             "metadata ask for more cost more; what is no recording costs nothing."
         )
         if unknown:

@@ -41,7 +41,7 @@ def cost(
     stack_name: StackName = DEFAULT_STACK,
     as_json: AsJson = False,
 ) -> None:
-    """What recordings have cost by list prices (cli/prices.toml): AssemblyAI by billed seconds, AWS by counted requests."""
+    """What recordings have cost by list prices: AssemblyAI by billed seconds, AWS by counted requests."""
     today = utc_now().date()
     first = first_day(since, today)
     stack = Stack.named(stack_name)
@@ -98,7 +98,8 @@ def _cost_view(found: Cost, by: By | None) -> Table:
 
 def _notes(found: Cost, prices: Prices, period: str) -> list[str]:
     notes = [
-        f"Recordings that came {period}; deleted ones have no row and are not in it. List prices: {'; '.join(prices.sources)}."
+        f"Recordings that came {period}; deleted ones have no row and are not in it.",
+        f"List prices (cli/prices.toml): {'; '.join(prices.sources)}.",
     ]
     if found.total.recordings:
         each = (found.total.provider + found.total.aws) / found.total.recordings

@@ -1,6 +1,7 @@
 """retry, delete: what is asked of the pipeline about recordings that it has."""
 
 import time
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -54,10 +55,7 @@ def retry(
     outcomes = [_done(row, stack.orders().retry) for row in rows]
     taken = [one["recording_id"] for one in outcomes if "error" not in one]
     ended = followed(stack, taken, timeout, as_json=False) if wait and taken else {}
-    outcomes = [
-        one | {"status": ended[one["recording_id"]]["status"]} if one["recording_id"] in ended else one
-        for one in outcomes
-    ]
+    outcomes = [one | _end(ended[one["recording_id"]]) if one["recording_id"] in ended else one for one in outcomes]
     _tell(outcomes, as_json=as_json)
     if ended and not as_json:
         console.print(recordings_view(list(ended.values())))
@@ -78,12 +76,12 @@ def _chosen(stack: Stack, prefix: str, status: Status | None, since: str) -> lis
 def _cost_of_again(stack: Stack, rows: list[Row]) -> str:
     prices = Prices.load()
     model, options = stack.speech_models[0], asked(stack.options)
-    per_hour = sum(prices.per_hour(model, options)[0].values())
+    per_hour = sum(prices.per_hour(model, options)[0].values(), Decimal(0))
     _, guess = prices.guess(sizes_of([(row["key"], int(row.get("size_bytes", 0))) for row in rows]), model, options)
     return (
-        f"{_so_many(rows)}: what failed has cost nothing. A new transcript is billed by the second, {dollars(per_hour)} "
-        f"an hour with {model} and {', '.join(options)}; their lengths are not known, by their bytes it will be "
-        f"{between(guess)}. Where a former transcript has completed meanwhile, it is taken and nothing is paid."
+        f"{_so_many(rows)}: what failed has cost nothing. A new transcript is billed by the second, "
+        f"{dollars(per_hour)} an hour with {model} and {', '.join(options)}; their lengths are not known, by their bytes "
+        f"it will be {between(guess)}. Where a former transcript has completed meanwhile, it is taken and nothing is paid."
     )
 
 
@@ -135,6 +133,10 @@ def _done(row: Row, order: Any) -> dict[str, Any]:
         return {**named, "status": str(order(row["recording_id"]))}
     except HighlightsError as refusal:
         return {**named, "error": str(refusal)}
+
+
+def _end(row: Row) -> dict[str, Any]:
+    return {name: row[name] for name in ("status", "reason") if name in row}
 
 
 def _tell(outcomes: list[dict[str, Any]], *, as_json: bool) -> None:

@@ -192,7 +192,7 @@ def search(
     stack_name: StackName = DEFAULT_STACK,
     as_json: AsJson = False,
 ) -> None:
-    """Which recordings say a phrase, and when. The whole phrase is found whenever it was said; --since is for --prefix."""
+    """Which recordings say a phrase, and when. --since is for --prefix: a whole phrase is found however old."""
     today = utc_now().date()
     reader = Reader(Stack.named(stack_name).catalogue(), utc_now)
     asked = {"prefix": phrase, "from": str(first_day(since, today)), "to": str(today)} if prefix else {"phrase": phrase}

@@ -59,10 +59,17 @@ def upload(
         raise usage(message)
     if len(chosen) == 1 and wait and not as_json:
         _one(stack, chosen[0], timeout, carried)
-        return
+    else:
+        _several(stack, found, carried, timeout if wait else None, as_json=as_json)
+
+
+def _several(
+    stack: Stack, found: list[File], carried: Mapping[str, str], timeout: float | None, *, as_json: bool
+) -> None:
+    chosen = [file for file in found if not file.skipped]
     uploaded = _sent(stack, chosen, carried)
     ids = [one.recording_id for one in uploaded.values()]
-    rows: Mapping[str, Any] = followed(stack, ids, timeout, as_json=False) if wait and ids else {}
+    rows: Mapping[str, Any] = {} if timeout is None or not ids else followed(stack, ids, timeout, as_json=False)
     if as_json:
         document(_report(found, uploaded, rows))
     elif rows:
@@ -79,7 +86,7 @@ def upload(
 
 
 def _one(stack: Stack, file: File, timeout: float, metadata: Mapping[str, str]) -> None:
-    row = upload_and_follow(console, stack, file.path, file.key, timeout, metadata)
+    row = upload_and_follow(console, stack, file.path, file.key, timeout, metadata=metadata)
     if row["status"] != "completed":
         say(f"{row['status']}: {row.get('reason')}", "red")
         raise typer.Exit(Exit.FAILED)
