@@ -80,8 +80,8 @@ def _cost_of_again(stack: Stack, rows: list[Row]) -> str:
     _, guess = prices.guess(sizes_of([(row["key"], int(row.get("size_bytes", 0))) for row in rows]), model, options)
     return (
         f"{_so_many(rows)}: what failed has cost nothing. A new transcript is billed by the second, "
-        f"{dollars(per_hour)} an hour with {model} and {', '.join(options)}; their lengths are not known, by their bytes "
-        f"it will be {between(guess)}. Where a former transcript has completed meanwhile, it is taken and nothing is paid."
+        f"{dollars(per_hour)} an hour with {model} and {', '.join(options)}; their lengths are not known, "
+        f"by their bytes it will be {between(guess)}. Where a former transcript has completed meanwhile, it is taken and nothing is paid."
     )
 
 
