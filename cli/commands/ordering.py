@@ -81,7 +81,8 @@ def _cost_of_again(stack: Stack, rows: list[Row]) -> str:
     return (
         f"{_so_many(rows)}: what failed has cost nothing. A new transcript is billed by the second, "
         f"{dollars(per_hour)} an hour with {model} and {', '.join(options)}; their lengths are not known, "
-        f"by their bytes it will be {between(guess)}. Where a former transcript has completed meanwhile, it is taken and nothing is paid."
+        f"by their bytes it will be {between(guess)}. Where a former transcript has completed meanwhile, it is taken, "
+        "and nothing is paid."
     )
 
 
