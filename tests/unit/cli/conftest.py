@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from cli.__main__ import app
 from cli.stack import Stack
@@ -38,8 +37,9 @@ class OperatedCatalogue(FakeCatalogue):
     """With the index of calls."""
 
     def by_call(
-        self, call_id: str, after: dict[str, Any] | None, most: int  # noqa: ARG002  all fit on one page
+        self, call_id: str, after: dict[str, Any] | None, most: int
     ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+        assert after is None
         return [row for row in self.rows.values() if row.get("call_id") == call_id][:most], None
 
 

@@ -27,7 +27,7 @@ def test_lengths_are_guessed_as_a_range_by_the_ends_of_names() -> None:
     sizes = sizes_of([("a/b.MP3", 1_000_000), ("c.mp3", 1_000_000), ("noend", 64_000)])
     assert sizes == {"mp3": 2_000_000, "noend": 64_000}
     long, price = Prices.load().guess({"mp3": 144_000_000}, "universal-2", ["auto_highlights"])
-    assert (long.least, long.most) == (3600, 36000)
+    assert (long.least, long.most) == (Decimal(3600), Decimal(36000))
     assert (round(price.least, 9), round(price.most, 9)) == (Decimal("0.16"), Decimal("1.6"))
 
 
