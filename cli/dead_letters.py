@@ -14,6 +14,11 @@ _LOOKED_AT = 10
 _HIDDEN_SECONDS = 60
 
 
+def so_many(number: int, what: str) -> str:
+    """`1 message`, `2 messages`."""
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
+
+
 class Queues(StrEnum):
     """The pipeline's queues."""
 
@@ -74,7 +79,7 @@ def _messages(sqs: "SQSClient", url: str, most: int) -> Iterator[Any]:
     """At most so many: what fails again at once must not go round and round."""
     while most > 0:
         received = sqs.receive_message(
-            QueueUrl=url, MaxNumberOfMessages=min(10, most), VisibilityTimeout=_HIDDEN_SECONDS, WaitTimeSeconds=1
+            QueueUrl=url, MaxNumberOfMessages=min(10, most), VisibilityTimeout=_HIDDEN_SECONDS, WaitTimeSeconds=5
         ).get("Messages", [])
         if not received:
             return

@@ -54,7 +54,7 @@ def upload_and_follow(
 ) -> dict[str, Any]:
     """Upload the file and show its way until its row has ended; returns the row."""
     started = time.monotonic()
-    with Progress(console=console, transient=True) as bar:
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(f"uploading {escape(path.name)}", total=path.stat().st_size)
         uploaded = recordings.upload(stack, path, key, lambda step: bar.advance(task, step), metadata)
     said = f"Uploaded to {uploaded.name}, recording {uploaded.recording_id}."

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from audio_highlights.config import utc_now
 from audio_highlights.models import CLOCK_DIFFERENCE, Status
-from cli.dead_letters import Queues, depth, samples
+from cli.dead_letters import Queues, depth, samples, so_many
 from cli.stack import Stack
 
 _OPEN_TOO_LONG = timedelta(hours=1)
@@ -95,7 +95,7 @@ def _dead_letters(stack: Stack) -> Iterator[Finding]:
         about = Counter(samples(sqs, url))
         named = ", ".join(f"{what} ({times}x)" if times > 1 else what for what, times in about.most_common(_NAMED))
         yield Finding(
-            check, Verdict.WRONG, f"{number} messages, such as {named or 'none that can be seen now'}.",
+            check, Verdict.WRONG, f"{so_many(number, 'message')}, such as {named or 'none that can be seen now'}.",
             "Nothing could be done with them; they are kept for 14 days.",
             f"The log /{stack.name}/{queue} says why. When that is mended: highlights redrive {queue}",
         )  # fmt: skip
@@ -120,12 +120,12 @@ def _oldest_messages(stack: Stack) -> Iterator[Finding]:
         aged = "" if age is None or not waiting else f", the oldest for {_minutes(age)}"
         if waiting and age is not None and age > _OLDEST_MESSAGE:
             yield Finding(
-                check, Verdict.WRONG, f"{waiting} messages wait{aged}.",
+                check, Verdict.WRONG, f"{so_many(waiting, 'message')} in it{aged}.",
                 "The function does not keep up, or fails each time.",
                 f"The log /{stack.name}/{queue} says which. Where it only does not keep up, raise MaxConcurrency.",
             )  # fmt: skip
         else:
-            yield Finding(check, Verdict.FINE, f"{waiting} messages{aged}.")
+            yield Finding(check, Verdict.FINE, f"{so_many(waiting, 'message')}{aged}.")
 
 
 def _line(stack: Stack) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from email.header import Header
 from pathlib import Path
 
+from audio_highlights.errors import OptionRefused
 from audio_highlights.media_type import HEAD_BYTES, not_media
 from audio_highlights.options import PREFIX, recording_options
 from audio_highlights.uploads import most_bytes
@@ -48,7 +49,10 @@ def limit(stack: Stack) -> int:
 def metadata(stack: Stack, options: Sequence[str], others: Sequence[str]) -> dict[str, str]:
     """What the objects carry: options as `aai-...`, and other metadata. Raises OptionRefused."""
     asked = {PREFIX + name: text for name, text in _pairs(options, "--option")}
-    recording_options(stack.options, stack.speech_models, asked, {})
+    try:
+        recording_options(stack.options, stack.speech_models, asked, {})
+    except OptionRefused as refusal:  # here they are typed without the prefix
+        raise OptionRefused(str(refusal).replace(PREFIX, "")) from refusal
     carried = dict(_pairs(others, "--metadata"))
     if wrong := [name for name in carried if name.lower().startswith(PREFIX)]:
         message = f"{wrong[0]} is an option: write --option {wrong[0][len(PREFIX) :]}=..."

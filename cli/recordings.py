@@ -61,13 +61,28 @@ def _by_place(stack: Stack, text: str) -> Row:
     if bucket != stack.media_bucket:
         message = f"{text} is not in the media bucket of the stack {stack.name}, s3://{stack.media_bucket}."
         raise NotFound(message)
-    uploads = [upload for upload, _ in versions(bucket, key) if upload.key == key]
+    uploads = _uploads(bucket, key)
     rows = stack.rows([upload.recording_id for upload in uploads])
     for upload in uploads:
         if upload.recording_id in rows:
             return rows[upload.recording_id]
     message = f"{text} has no recording. " + ("Its event has not come yet." if uploads else "There is no such object.")
     raise NotFound(message)
+
+
+def id_of(stack: Stack, text: str) -> str:
+    """The id of a recording, which need not have a row yet where the id is given whole, or its object."""
+    if re.fullmatch("[0-9a-f]{32}", text):
+        return text
+    bucket, _, key = text.removeprefix("s3://").partition("/")
+    if text.startswith("s3://") and bucket == stack.media_bucket and (uploads := _uploads(bucket, key)):
+        return uploads[0].recording_id
+    return str(named(stack, text)["recording_id"])
+
+
+def _uploads(bucket: str, key: str) -> list[Upload]:
+    """The versions of exactly this key, the newest first."""
+    return [upload for upload, _ in versions(bucket, key) if upload.key == key]
 
 
 def versions(bucket: str, prefix: str, *, latest: bool = False) -> Iterator[tuple[Upload, date]]:

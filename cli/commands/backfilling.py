@@ -65,7 +65,7 @@ def backfill(
         TextColumn("{task.fields[pending]} pending"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=aside, transient=True) as bars:
+    with Progress(*columns, console=aside, transient=True, disable=not aside.is_terminal) as bars:
         bar = bars.add_task("submitted", total=plan.missing, pending=0)
         for progress in work.run(max_pending, patience):
             sent, ended = progress.sent, progress.ended

@@ -109,7 +109,9 @@ def _notes(found: Cost, prices: Prices, period: str) -> list[str]:
     if found.model_assumed:
         notes.append(f"Of {found.model_assumed} the model is not known; the stack's first is assumed.")
     for name, number in found.price_unknown.items():
-        notes.append(f"Not in it: {name} of {number} recordings, for which cli/prices.toml has no price.")
+        notes.append(
+            f"Not in it: {name} of {dead_letters.so_many(number, 'recording')}, for which cli/prices.toml has no price."
+        )
     if len(found.by_recording) > _SHOWN_RECORDINGS:
         notes.append(f"The list shows the {_SHOWN_RECORDINGS} dearest; --json has all.")
     return notes
@@ -149,7 +151,7 @@ def redrive(
     queues = [queue] if queue else list(Queues)
     depths = {one: dead_letters.depth(sqs, one.dead_letters(stack)) for one in queues}
     for one, depth in depths.items():
-        say(f"{one}: {depth} dead letters.")
+        say(f"{one}: {dead_letters.so_many(depth, 'dead letter')}.")
     if any(depths.values()):
         ask("Send them back?", yes=yes)
     moved = {

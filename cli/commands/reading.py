@@ -2,12 +2,14 @@
 
 import re
 import time
+from contextlib import nullcontext
 from datetime import timedelta
 from itertools import islice
 from typing import Annotated, Any
 
 import typer
 from rich.live import Live
+from rich.text import Text
 
 from audio_highlights.config import utc_now
 from audio_highlights.models import Status, folded
@@ -24,6 +26,7 @@ from cli.output import (
     console,
     document,
     json_line,
+    readable,
     say,
     usage,
 )
@@ -144,7 +147,7 @@ def watch(
     """Follow recordings until they have ended: those named, or all that are in work now."""
     stack = Stack.named(stack_name)
     if recording:
-        ids = [recordings.named(stack, one)["recording_id"] for one in recording]
+        ids = list(dict.fromkeys(recordings.id_of(stack, one) for one in recording))
     else:
         ids = [one.recording_id for one in stack.ledger().due(utc_now() + _WATCHED)]
     if not ids:
@@ -162,14 +165,11 @@ def followed(stack: Stack, ids: list[str], timeout: float, *, as_json: bool) -> 
     rows: dict[str, Row] = {}
     told: dict[str, tuple[str, str]] = {}
     started = time.monotonic()
-    with Live(console=aside, refresh_per_second=4, transient=True) as live:
+    with Live(console=aside, refresh_per_second=4, transient=True) if aside.is_terminal else nullcontext() as live:
         for seen in recordings.follow_all(stack, ids, timeout):
             rows |= seen
-            waits = next((row["reason"] for row in rows.values() if row["status"] == "queued" and "reason" in row), "")
-            live.update(
-                f"{time.monotonic() - started:.0f} s: {counted(states(rows, ids))}"
-                + (f"\nwaiting: {waits}" * bool(waits))
-            )
+            if live:
+                live.update(_how_far(rows, ids, time.monotonic() - started))
             for one in ids:
                 if as_json and one in rows:
                     now = str(rows[one]["status"]), str(rows[one].get("reason", ""))
@@ -177,6 +177,12 @@ def followed(stack: Stack, ids: list[str], timeout: float, *, as_json: bool) -> 
                         told[one] = now
                         json_line(_state(rows[one]))
     return rows
+
+
+def _how_far(rows: dict[str, Row], ids: list[str], seconds: float) -> Text:
+    waits = next((row["reason"] for row in rows.values() if row["status"] == "queued" and "reason" in row), "")
+    line = f"{seconds:.0f} s: {counted(states(rows, ids))}"
+    return Text(line + (f"\nwaiting: {readable(waits)}" if waits else ""))
 
 
 def _state(row: Row) -> dict[str, Any]:

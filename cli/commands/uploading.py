@@ -111,7 +111,10 @@ def _sent(stack: Stack, chosen: list[File], metadata: Mapping[str, str]) -> dict
     """Upload several at once, each in parts where it is large; what fails is said and left out."""
     uploaded: dict[Path, Upload] = {}
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=aside, transient=True) as bars, ThreadPoolExecutor(_AT_ONCE) as pool:
+    with (
+        Progress(*columns, console=aside, transient=True, disable=not aside.is_terminal) as bars,
+        ThreadPoolExecutor(_AT_ONCE) as pool,
+    ):
         total = bars.add_task(f"{len(chosen)} files", total=sum(file.size_bytes for file in chosen))
 
         def send(file: File) -> Upload:

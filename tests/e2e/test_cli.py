@@ -84,9 +84,8 @@ def operated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
         events.disable_rule(Name=rule)
         for number in (1, 2):
             key = f"archive/call-{number}.mp3"
-            boto3.client("s3").put_object(
-                Bucket=stack.media_bucket, Key=key, Body=SAMPLE.read_bytes() + bytes([number])
-            )
+            body = SAMPLE.read_bytes() + bytes([number])
+            boto3.client("s3").put_object(Bucket=stack.media_bucket, Key=key, Body=body)
         found, code = Operated(stack, {**os.environ, "STACK_NAME": stack.name}).json("doctor")
         assert code == 1
         assert [one["check"] for one in found["findings"] if one["verdict"] == "wrong"] == ["rule UploadRule"]
@@ -134,7 +133,8 @@ def _alike(text: str) -> list[str]:
 def test_every_command_is_on_the_page() -> None:
     shown = set(re.findall(r"^\$ highlights (\w+)", PAGE.read_text(), re.MULTILINE))
     assert shown == {
-        "upload", "list", "show", "watch", "search", "phrases", "retry", "delete", "backfill", "cost", "doctor", "redrive",
+        "upload", "list", "show", "watch", "search", "phrases",
+        "retry", "delete", "backfill", "cost", "doctor", "redrive",
     }  # fmt: skip
 
 

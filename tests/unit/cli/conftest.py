@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from cli import output
 from cli.__main__ import app
 from cli.stack import Stack
 from tests.fakes import BUCKET, FakeCatalogue, World
@@ -115,7 +116,7 @@ def operated(monkeypatch: pytest.MonkeyPatch) -> Operated:
     for module in ("reading", "ordering", "operating"):
         monkeypatch.setattr(f"cli.commands.{module}.utc_now", here.world.clock)
     monkeypatch.setattr("cli.recordings.utc_now", here.world.clock)
-    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setattr(output.console, "width", 120)
     return here
 
 

@@ -280,7 +280,7 @@ def test_the_cost_is_by_billed_seconds_model_and_options(operated: Operated) -> 
     assert found["by_option"]["speaker_labels"]["provider"] == pytest.approx(0.01)
     assert [one["provider"] for one in found["by_recording"] if one["key"] == "calls/c.pdf"] == [0]
     told = operated.run("cost", "--by", "option")
-    assert "auto_chapters of 1 recordings" in told.stderr
+    assert "auto_chapters of 1 recording," in told.stderr
     assert "$0.2500" in told.stdout
 
 
