@@ -21,7 +21,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo local view local-down upload test unit pictures soak mutants check secrets-baseline check-api-schema \
-	bench-recognition bench-phrases bench-requests format lock build deploy clean
+	bench-recognition bench-phrases bench-requests format lock build deploy deploy-analytics clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,8 +72,9 @@ check: install .tools/checkov/installed .tools/asl-validator/installed .tools/vi
 	@$(PYTHON) -m tests.deployed_template .aws-sam/check
 	$(BIN)/cfn-lint --include-checks $(CFN_INFORMATION) -- .aws-sam/check/webhook.json .aws-sam/check/poll.json
 	$(NODE) .tools/asl-validator/node_modules/.bin/asl-validator --json-path .aws-sam/check/poll.asl.json
+	$(BIN)/cfn-lint --include-checks $(CFN_INFORMATION) -- analytics.yaml deploy-role.yaml
 	.tools/checkov/bin/checkov --framework cloudformation --quiet --compact --skip-download \
-		-f template.yaml .aws-sam/check/webhook.json .aws-sam/check/poll.json
+		-f template.yaml .aws-sam/check/webhook.json .aws-sam/check/poll.json analytics.yaml deploy-role.yaml
 	$(BIN)/bandit --quiet --recursive --severity-level medium functions layers cli local
 	$(PYTHON) -m tests.secret_scan
 	@$(UV) export --quiet --locked --only-group runtime --no-header --no-annotate | diff layers/shared/requirements.txt - \
@@ -105,6 +106,11 @@ build: install ## sam build
 
 deploy: build ## sam deploy to your AWS account; asks for what it needs
 	$(BIN)/sam deploy --guided
+
+deploy-analytics: install ## Athena over all highlights of STACK=audio-highlights, as a stack of its own
+	@bucket=$$($(PYTHON) -c "import sys; from cli.stack import Stack; print(Stack.named(sys.argv[1]).outputs[sys.argv[2]])" \
+		"$(or $(STACK),audio-highlights)" ResultsBucketName) && $(BIN)/sam deploy --template-file analytics.yaml \
+		--stack-name "$(or $(STACK),audio-highlights)-analytics" --parameter-overrides "ResultsBucketName=$$bucket"
 
 clean: local-down ## Stop what runs and delete all that was built or installed here
 	rm -rf .aws-sam .local .venv .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -294,7 +294,7 @@ def _alarms(stack: Stack) -> Iterator[Finding]:
             Verdict.WRONG,
             what,
             one.get("AlarmDescription", ""),
-            "docs/reliability.md tells what heals by itself.",
+            "docs/runbook.md says what to do.",
         )
     if not going:
         yield Finding("alarms", Verdict.FINE, f"None of {len(alarms)} goes off.")

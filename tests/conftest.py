@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
-_TOGETHER = ("e2e/test_soak.py", "e2e", "integration/engine", "integration")
+_TOGETHER = ("e2e/test_soak.py", "e2e/page", "e2e", "integration/engine", "integration")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

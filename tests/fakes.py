@@ -93,7 +93,9 @@ class Journal:
             raise self.trouble or Crash(effect)
 
 
-def _first_row(upload: Upload, metadata: Mapping[str, str], now: datetime) -> dict[str, Any]:
+def _first_row(
+    upload: Upload, metadata: Mapping[str, str], now: datetime, *, redact_audio: bool = False
+) -> dict[str, Any]:
     return {
         "recording_id": upload.recording_id,
         "bucket": upload.bucket,
@@ -105,6 +107,7 @@ def _first_row(upload: Upload, metadata: Mapping[str, str], now: datetime) -> di
         "day": now.date().isoformat(),
         "metadata": dict(metadata),
         "call_id": call_id_of(metadata),
+        **({"redact_audio": True} if redact_audio else {}),
     }
 
 
@@ -121,7 +124,9 @@ class FakeLedger:
         row = self.rows.get(recording_id)
         return _recording(row) if row else None
 
-    def claim(self, upload: Upload, metadata: Mapping[str, str], lease_seconds: int) -> Claim:
+    def claim(
+        self, upload: Upload, metadata: Mapping[str, str], lease_seconds: int, *, redact_audio: bool = False
+    ) -> Claim:
         now = self._clock()
         before = self.get(upload.recording_id)
         if before:
@@ -132,7 +137,9 @@ class FakeLedger:
                     message = f"{before.name} is being submitted by another invocation (attempt {before.attempt})."
                     raise RecordingInWork(message)
                 return Claim(before, taken=False)
-        row = self.rows.setdefault(upload.recording_id, _first_row(upload, metadata, now))
+        row = self.rows.setdefault(upload.recording_id, {})
+        for name, value in _first_row(upload, metadata, now, redact_audio=redact_audio).items():
+            row.setdefault(name, value)
         lease_until = int(now.timestamp()) + lease_seconds
         row |= {"status": Status.SUBMITTING, "lease_until": lease_until, "due_at": lease_until, "open_shard": "0"}
         row["attempt"] = row.get("attempt", 0) + 1
@@ -142,13 +149,15 @@ class FakeLedger:
         unclear = bool(before and before.status is Status.SUBMITTING) or asked_again
         return Claim(_recording(row), taken=True, unclear=unclear)
 
-    def refuse(self, upload: Upload, metadata: Mapping[str, str], reason: str, status: Status) -> Recording | None:
+    def refuse(
+        self, upload: Upload, metadata: Mapping[str, str], reason: str, status: Status, *, redact_audio: bool = False
+    ) -> Recording | None:
         there = self.get(upload.recording_id)
         if there:
             return there
         now = self._clock()
         self.rows[upload.recording_id] = {
-            **_first_row(upload, metadata, now),
+            **_first_row(upload, metadata, now, redact_audio=redact_audio),
             "status": status,
             "reason": reason,
             "attempt": 0,
@@ -361,6 +370,7 @@ def _recording(row: Mapping[str, Any]) -> Recording:
         transcript_id=row.get("transcript_id"),
         upload_url=row.get("upload_url"),
         submitted_at=row.get("submitted_at"),
+        metadata=row.get("metadata", {}),
         retried_transcripts=frozenset(row.get("retried_transcripts", ())),
         extra_transcripts=frozenset(row.get("extra_transcripts", ())),
         attempts_before=row.get("attempts_before", 0),
@@ -912,6 +922,12 @@ class FakeCatalogue:
         if len(found) > most:
             found, last = found[:most], _key_of(found[most - 1], names)
         return found, last
+
+    def by_call(
+        self, call_id: str, after: dict[str, Any] | None, most: int
+    ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+        found = [row for row in self.rows.values() if row.get("call_id") == call_id]
+        return self._query(found, ("call_id", "created_at", "recording_id"), after, most, newest_first=True)
 
     def phrases_of(
         self, day: str, prefix: str, after: dict[str, Any] | None, most: int | None

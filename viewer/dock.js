@@ -74,6 +74,7 @@ export class Dock {
     try {
       const { audio_url } = await get(`/api/recordings/${moment.recording_id}`);
       if (this.moment?.recording_id !== moment.recording_id || this.ended) return;
+      if (!audio_url) throw new Error("Its redacted audio is not there yet, and no other may be heard.");
       this.audio.src = audio_url;
       this.from(at ?? this.start);
     } catch (error) {

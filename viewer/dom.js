@@ -26,6 +26,19 @@ function fill(made, attributes, children) {
   return made;
 }
 
+/** What stands in the place of something that could not be loaded. */
+export function notLoaded(what, error, again) {
+  return [
+    element(
+      "div",
+      { role: "alert" },
+      element("h2", {}, `The ${what} could not be loaded`),
+      element("p", {}, error.message),
+    ),
+    element("div", { class: "actions" }, element("button", { type: "button", onclick: again }, "Try again")),
+  ];
+}
+
 /** Says something to those who do not see it. What was said is taken away again, so that the same can be said twice. */
 export function announce(text) {
   const said = element("p", {}, text);

@@ -2,7 +2,7 @@
 import { get } from "./api.js";
 import { rewrite } from "./app.js";
 import { Dock } from "./dock.js";
-import { announce, element } from "./dom.js";
+import { announce, element, notLoaded } from "./dom.js";
 import { clock, counted, fileName, firstDay, folder, short, visible, when } from "./format.js";
 import { trend } from "./trend.js";
 
@@ -199,19 +199,7 @@ class Phrases {
       if (!signal.aborted) this.drawList(found);
     } catch (error) {
       if (error.name === "AbortError" || signal.aborted) return;
-      this.empty(
-        element(
-          "div",
-          { role: "alert" },
-          element("h2", {}, "The phrases could not be loaded"),
-          element("p", {}, error.message),
-        ),
-        element(
-          "div",
-          { class: "actions" },
-          element("button", { type: "button", onclick: () => this.list() }, "Try again"),
-        ),
-      );
+      this.empty(...notLoaded("phrases", error, () => this.list()));
     } finally {
       if (!signal.aborted) this.table.removeAttribute("aria-busy");
     }

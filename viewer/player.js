@@ -129,6 +129,7 @@ export class Player {
 
   /** A browser may forbid it until somebody has touched the page; then it stays where it is, ready. */
   play() {
+    if (!this.media.src) return undefined; // nothing may be heard
     this.#wasPlaying = true;
     return this.media.play().catch((error) => {
       if (error.name === "NotAllowedError") this.#wasPlaying = false;

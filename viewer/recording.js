@@ -86,6 +86,8 @@ class RecordingPage {
   #actions;
   #facts;
   #summary;
+  #silence;
+  #abstract;
   #columns;
   #keys;
 
@@ -100,7 +102,11 @@ class RecordingPage {
       play: (moment) => this.#playMoment(moment),
     });
     this.#player = new Player({
-      renew: async () => (await this.#ask()).audio_url,
+      renew: async () => {
+        const { audio_url } = await this.#ask();
+        if (!audio_url) throw new Error("Its audio may not be heard: redacted audio was asked for.");
+        return audio_url;
+      },
       moved: (ms, length) => this.#moved(ms, length),
       step: (by) => this.#step(by),
       strip: this.#timeline.place,
@@ -113,6 +119,8 @@ class RecordingPage {
     this.#notice = element("p", { class: "trouble", role: "alert", hidden: true });
     this.#state = element("div", { class: "state", role: "status", hidden: true });
     this.#heading = element("h1", { tabindex: -1 }, element("bdi", {}, name));
+    this.#silence = element("p", { class: "note", role: "status", hidden: true });
+    this.#abstract = element("section", { class: "abstract", "aria-label": "Summary", hidden: true });
     this.#columns = element("div", { class: "reading" }, this.#list.place, this.#transcript.place);
     this.#place.append(
       element(
@@ -126,6 +134,8 @@ class RecordingPage {
         ),
         this.#notice,
         this.#state,
+        this.#silence,
+        this.#abstract,
         this.#columns,
         this.#player.place,
         this.#keys,
@@ -135,17 +145,44 @@ class RecordingPage {
 
   /** Shows the recording as it is now; called again whenever its status has changed. */
   #update() {
-    const { status } = this.#recording;
-    const completed = status === "completed";
+    const completed = this.#recording.status === "completed";
     this.#tell();
     this.#tellState();
+    this.#tellSummary();
     this.#columns.hidden = !completed;
-    const heard = completed || status === "failed" || isOpen(this.#recording);
-    this.#player.place.hidden = !heard;
-    document.body.classList.toggle("with-dock", heard);
-    if (heard) this.#player.load(this.#recording.audio_url, this.#length());
+    this.#hear();
     if (completed) this.#fill();
-    else if (!mayRetry(this.#recording)) this.#poll();
+    if (this.#changes()) this.#poll();
+  }
+
+  /** Whether something is still to come by itself. */
+  #changes() {
+    const { status, audio } = this.#recording;
+    return status === "completed" ? audio === "withheld" : !mayRetry(this.#recording);
+  }
+
+  /** The player; or why nothing can be heard: where redacted audio was asked for, the original is nobody's. */
+  #hear() {
+    const { status, audio, audio_url } = this.#recording;
+    const heard = audio_url && (status === "completed" || status === "failed" || isOpen(this.#recording));
+    this.#player.place.hidden = !heard;
+    document.body.classList.toggle("with-dock", Boolean(heard));
+    if (heard) this.#player.load(audio_url, this.#length());
+    this.#silence.hidden = audio !== "withheld" || status === "deleting";
+    this.#silence.textContent = mayRetry(this.#recording)
+      ? "Its audio may not be heard: redacted audio was asked for, and there is none."
+      : "Only its redacted audio may be heard. It is not there yet: AssemblyAI makes it after the transcript.";
+  }
+
+  #tellSummary() {
+    const { status, summary, summary_status } = this.#recording;
+    this.#abstract.hidden = status !== "completed" || !summary_status;
+    const lines = (summary ?? "").split("\n").filter((line) => line.trim());
+    this.#abstract.replaceChildren(
+      element("h2", {}, "Summary"),
+      ...lines.map((line) => element("p", {}, element("bdi", {}, line))),
+      element("p", { class: "note" }, summaryNote(summary_status, summary)),
+    );
   }
 
   /** What the row and the words say of the length; the media may know better. */
@@ -192,16 +229,20 @@ class RecordingPage {
       ["Language", language(recording.language_code)],
       ["Model", recording.speech_model],
       ["Confidence", recording.confidence !== undefined && `${Math.round(recording.confidence * 100)} %`],
+      ["Audio", recording.audio === "redacted" && "redacted, as AssemblyAI gives it"],
+      ...found(recording.insights ?? {}),
+      ["Asked for", recording.options?.filter((name) => name !== "auto_highlights").join(", ")],
       ["Attempts", recording.attempt > 1 && recording.attempt],
       ["Transcript", recording.transcript_id],
-      ...Object.entries(recording.metadata ?? {}),
+      ["Call", recording.call_id && callLink(recording.call_id)],
+      ...Object.entries(recording.metadata ?? {}).filter(([name]) => !/^call[_-]id$/.test(name)),
     ];
     this.#facts.replaceChildren(
       ...facts
         .filter(([, fact]) => fact || fact === "")
         .flatMap(([name, fact]) => [
           element("dt", {}, element("bdi", {}, name)),
-          element("dd", {}, element("bdi", {}, String(fact))),
+          element("dd", {}, element("bdi", {}, fact)),
         ]),
     );
   }
@@ -299,7 +340,11 @@ class RecordingPage {
       this.#recording = await this.#ask();
       this.#notice.hidden = true;
       if (before.status === this.#recording.status && before.reason === this.#recording.reason) {
-        this.#poll();
+        if (before.audio !== this.#recording.audio) {
+          this.#tell();
+          this.#hear();
+        }
+        if (this.#changes()) this.#poll();
         return;
       }
       if (before.status !== this.#recording.status) this.#wait = POLL_MS;
@@ -497,6 +542,41 @@ function whyNoPhrases({ highlights_status, language_code }) {
       language_not_supported: `Key phrases exist for English only, and this recording is in ${spoken}. The transcript is there.`,
     }[highlights_status] ?? "No phrases were found.",
   ];
+}
+
+/** What stands below a summary, or in place of one. */
+function summaryNote(status, summary = "") {
+  if (status === "unavailable") return "AssemblyAI could not make the summary that was asked for.";
+  if (status !== "success") return "AssemblyAI gave no summary, though one was asked for.";
+  return `As AssemblyAI gives it.${summary.endsWith("…") ? " The exports as Markdown and JSON have all of it." : ""}`;
+}
+
+/** What else was found, as facts. */
+function found(insights) {
+  const tally = (counts = {}) =>
+    Object.entries(counts)
+      .map(([label, count]) => `${count.toLocaleString()} ${label.toLowerCase().replaceAll("_", " ")}`)
+      .join(", ");
+  const labels = (names = []) => names.map((name) => name.replaceAll(">", " › ").replaceAll("_", " ")).join(", ");
+  return [
+    ["Speakers", insights.speakers],
+    ["Channels", insights.channels],
+    ["Sentiment", tally(insights.sentiments)],
+    ["Entities", tally(insights.entities)],
+    ["Topics", labels(insights.topics)],
+    ["Content safety", labels(insights.content_safety)],
+    ["Chapters", insights.chapters],
+    ["Action items", insights.action_items],
+    ["Redacted", insights.redact_pii && "what identifies people is left out of the text"],
+  ];
+}
+
+function callLink(callId) {
+  return element(
+    "a",
+    { href: `/?${new URLSearchParams({ call: callId })}`, title: "All recordings of this call" },
+    callId,
+  );
 }
 
 /** "en_us" as "American English". */

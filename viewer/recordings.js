@@ -2,7 +2,7 @@
 import { CHANGED, isOpen } from "./actions.js";
 import { ApiError, get } from "./api.js";
 import { rewrite } from "./app.js";
-import { announce, element } from "./dom.js";
+import { announce, element, notLoaded } from "./dom.js";
 import {
   counted,
   fileName,
@@ -75,12 +75,14 @@ class List {
     this.days = DAYS.includes(days) ? days : 30;
     this.status = statuses.includes(status) ? status : "";
     this.find = parameters.get("find") ?? "";
+    this.call = parameters.get("call") ?? ""; // all recordings of a call, of whatever day and status
     this.sort = { name: sort[2], way: sort[1] ? -1 : 1 };
   }
 
   write() {
     const sort = `${this.sort.way < 0 ? "-" : ""}${this.sort.name}`;
     const given = Object.entries({
+      call: this.call,
       days: this.days === 30 ? "" : this.days,
       status: this.status,
       find: this.find,
@@ -90,6 +92,7 @@ class List {
   }
 
   get query() {
+    if (this.call) return { call_id: this.call, limit: PAGE };
     return { from: firstDay(this.days), status: this.status, limit: PAGE };
   }
 
@@ -99,8 +102,8 @@ class List {
     const [button, input] = uploadButton("Upload recordings");
     this.findBox = element("input", {
       type: "search",
-      placeholder: "Filter by name or phrase",
-      "aria-label": "Filter by name or phrase",
+      placeholder: "Filter by name or phrase, or a call id",
+      "aria-label": "Filter by name or phrase, or a call id",
       autocomplete: "off",
       spellcheck: "false",
     });
@@ -145,6 +148,13 @@ class List {
       ),
       this.body,
     );
+    this.period = element(
+      "fieldset",
+      { class: "choice" },
+      element("legend", { class: "unseen" }, "Period"),
+      DAYS.map((days, index) => element("label", {}, this.dayBoxes[index], element("span", {}, `${days} days`))),
+    );
+    this.calling = element("p", { hidden: true });
     this.summary = element("p", { class: "soft small", role: "status" });
     this.behind = element("p", { class: "message wait small", role: "status", hidden: true });
     this.blank = element("div", { class: "empty" });
@@ -162,13 +172,9 @@ class List {
         { class: "controls", role: "search", "aria-label": "Recordings" },
         element("div", { class: "grow" }, this.findBox),
         this.statusBox,
-        element(
-          "fieldset",
-          { class: "choice" },
-          element("legend", { class: "unseen" }, "Period"),
-          DAYS.map((days, index) => element("label", {}, this.dayBoxes[index], element("span", {}, `${days} days`))),
-        ),
+        this.period,
       ),
+      this.calling,
       this.behind,
       this.summary,
       element("div", { class: "card list" }, this.table, this.blank),
@@ -193,6 +199,14 @@ class List {
 
   controls() {
     if (this.findBox.value !== this.find) this.findBox.value = this.find;
+    this.statusBox.hidden = this.period.hidden = Boolean(this.call);
+    this.calling.hidden = !this.call;
+    this.calling.replaceChildren(
+      "Recordings of the call ",
+      element("strong", {}, element("bdi", {}, visible(this.call))),
+      ". ",
+      element("a", { href: "/" }, "All recordings"),
+    );
     this.statusBox.value = this.status;
     for (const box of this.dayBoxes) box.checked = Number(box.value) === this.days;
     for (const [index, column] of COLUMNS.entries()) {
@@ -205,7 +219,8 @@ class List {
   // ---- start, change, end
 
   async start() {
-    const same = kept && kept.days === this.days && kept.status === this.status && Date.now() - kept.at < KEPT_MS;
+    const alike = ["call", "days", "status"].every((name) => kept?.[name] === this[name]);
+    const same = alike && Date.now() - kept.at < KEPT_MS;
     if (same) {
       this.next = kept.next;
       this.merge(kept.recordings);
@@ -251,7 +266,8 @@ class List {
     document.removeEventListener("visibilitychange", this.onSeen);
     removeEventListener(CHANGED, this.onChanged);
     const recordings = [...this.rows.values()].map((row) => row.recording);
-    if (recordings.length) kept = { days: this.days, status: this.status, next: this.next, recordings, at: Date.now() };
+    const { call, days, status, next } = this;
+    if (recordings.length) kept = { call, days, status, next, recordings, at: Date.now() };
   }
 
   // ---- loading
@@ -280,19 +296,7 @@ class List {
     } catch (error) {
       if (error.name === "AbortError" || signal.aborted) return;
       this.table.hidden = true;
-      this.blank.replaceChildren(
-        element(
-          "div",
-          { role: "alert" },
-          element("h2", {}, "The recordings could not be loaded"),
-          element("p", {}, error.message),
-        ),
-        element(
-          "div",
-          { class: "actions" },
-          element("button", { type: "button", onclick: () => this.load() }, "Try again"),
-        ),
-      );
+      this.blank.replaceChildren(...notLoaded("recordings", error, () => this.load()));
       return;
     } finally {
       if (!signal.aborted) this.table.removeAttribute("aria-busy");
@@ -373,7 +377,9 @@ class List {
       if (listed.has(recording.recording_id)) return false;
       if (isOpen(recording) || recording.status === "deleting") return true;
       return (
-        (!this.status || recording.status === this.status) && oldest !== undefined && recording.created_at > oldest
+        (this.call || !this.status || recording.status === this.status) &&
+        oldest !== undefined &&
+        recording.created_at > oldest
       );
     });
     // Who waits longest comes first.
@@ -486,8 +492,8 @@ class List {
     const period = `in the last ${this.days} days`;
     const button = (words, act) => element("button", { type: "button", onclick: act }, words);
     const longer = this.days < 90 && button("Show 90 days", () => this.settle({ days: 90 }));
-    if (this.find && all) {
-      const prefix = this.find.trim();
+    const prefix = this.find.trim();
+    if (prefix && (all || !this.next)) {
       return [
         element("h2", {}, "Nothing matches"),
         element(
@@ -501,11 +507,25 @@ class List {
           "div",
           { class: "actions" },
           button("Clear the filter", () => this.settle({ find: "" })),
+          prefix !== this.call &&
+            button(`Look for call id ${short(prefix, 40)}`, () => this.settle({ call: prefix, find: "" })),
           element(
             "a",
             { class: "button", href: `/?${new URLSearchParams({ view: "phrases", prefix })}` },
             "Search all phrases",
           ),
+        ),
+      ];
+    }
+    if (this.call) {
+      return [
+        element("h2", {}, "No recording of this call"),
+        element(
+          "p",
+          {},
+          "No recording has “",
+          element("bdi", {}, visible(this.call)),
+          "” as call_id in its object's metadata. It must be the whole of it, written the same.",
         ),
       ];
     }
@@ -545,7 +565,7 @@ class List {
 /** The recording as it is now; null where it is gone. */
 async function current({ recording_id }, signal) {
   try {
-    const { highlights, audio_url, transcript_url, highlights_url, ...recording } = await get(
+    const { highlights, audio, audio_url, transcript_url, highlights_url, ...recording } = await get(
       `/api/recordings/${recording_id}`,
       {},
       signal,

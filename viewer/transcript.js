@@ -34,7 +34,6 @@ export class Transcript {
   #moment;
   #found = [];
   #foundHere = -1;
-  #typed = false; // what is typed has not been asked for with Enter yet
   #seek;
 
   /** `seek(ms)` is called when a word or the time of a paragraph is chosen. */
@@ -268,15 +267,13 @@ export class Transcript {
         : "No match"
       : "";
     if (go && this.#found.length) this.#goToMatch(1);
-    this.#typed = go;
     this.#paint();
   }
 
   #goToMatch(by) {
     const count = this.#found.length;
     if (!count) return;
-    this.#foundHere = (Math.max(this.#foundHere, by > 0 ? -1 : 0) + by + count) % count;
-    this.#typed = false;
+    this.#foundHere = (this.#foundHere + by + count) % count;
     this.matches.textContent = `${number(this.#foundHere + 1)} / ${number(count)}`;
     this.#stopFollowing();
     const { first, last } = this.#found[this.#foundHere];
@@ -287,8 +284,7 @@ export class Transcript {
   #searchKey(event) {
     if (event.key === "Enter") {
       event.preventDefault();
-      // Who types and presses Enter means the first match, which is shown by then.
-      this.#goToMatch(this.#typed ? 0 : event.shiftKey ? -1 : 1);
+      this.#goToMatch(event.shiftKey ? -1 : 1);
     } else if (event.key === "Escape") {
       this.search.value = "";
       this.#searchFor("");

@@ -16,11 +16,12 @@ from audio_highlights.batch import answer_batch, json_body, receive_count
 from audio_highlights.config import utc_now, variable
 from audio_highlights.line import Line
 from audio_highlights.models import Finished
-from audio_highlights.observability import function_logger
+from audio_highlights.observability import function_logger, function_metrics, write_metrics
 from audio_highlights.storage import EventBus, InFlight, Ledger, Queue, Results, Secrets
 from audio_highlights.workflow import Deliverer
 
 logger = function_logger()
+metrics = function_metrics()
 secrets = Secrets()
 queue = Queue(variable("QUEUE_URL"), variable("DEAD_LETTER_QUEUE_URL"))
 ledger = Ledger(variable("RECORDINGS_TABLE"), variable("HIGHLIGHTS_TABLE"), utc_now)
@@ -36,13 +37,16 @@ deliverer = Deliverer(
     events=EventBus(),
     line=Line(in_flight=in_flight, rows=ledger, submit_queue=Queue(variable("SUBMIT_QUEUE_URL")), now=utc_now),
     now=utc_now,
+    measure=lambda name, seconds: metrics.add_metric(name, "Seconds", seconds),
 )
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Deliver every transcript of the batch; answers which messages must come again."""
-    return answer_batch(event, context, deliver_one, logger, queue)
+    answer = answer_batch(event, context, deliver_one, logger, queue)
+    write_metrics(metrics)
+    return answer
 
 
 def deliver_one(record: SQSRecord) -> None:
@@ -53,4 +57,5 @@ def deliver_one(record: SQSRecord) -> None:
         outcome, reason = deliverer.keep_redacted_audio(finished)
     else:
         outcome, reason = deliverer.deliver(finished, redelivered=receive_count(record) > 1)
+        metrics.add_metric(outcome.name.lower(), "Count", 1)
     logger.info(outcome, reason=reason)

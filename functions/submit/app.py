@@ -18,11 +18,12 @@ from audio_highlights.batch import answer_batch, json_body, receive_count
 from audio_highlights.config import SubmitSettings, utc_now, variable
 from audio_highlights.line import Line
 from audio_highlights.models import Upload
-from audio_highlights.observability import function_logger
+from audio_highlights.observability import function_logger, function_metrics, write_metrics
 from audio_highlights.storage import EventBus, InFlight, Ledger, Media, PollLoop, Queue, Secrets
 from audio_highlights.workflow import Submitter
 
 logger = function_logger()
+metrics = function_metrics()
 secrets = Secrets()
 queue = Queue(variable("QUEUE_URL"), variable("DEAD_LETTER_QUEUE_URL"))
 ledger = Ledger(variable("RECORDINGS_TABLE"), variable("HIGHLIGHTS_TABLE"), utc_now)
@@ -47,7 +48,9 @@ submitter = Submitter(
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Submit every recording of the batch; answers which messages must come again."""
-    return answer_batch(event, context, submit_one, logger, queue)
+    answer = answer_batch(event, context, submit_one, logger, queue)
+    write_metrics(metrics)
+    return answer
 
 
 def submit_one(record: SQSRecord) -> None:
@@ -57,4 +60,5 @@ def submit_one(record: SQSRecord) -> None:
     sighting = submitter.look(upload)
     logger.append_keys(recording_id=sighting.upload.recording_id)
     outcome, reason = submitter.submit(sighting, redelivered=receive_count(record) > 1)
+    metrics.add_metric(outcome.name.lower(), "Count", 1)
     logger.info(outcome, reason=reason)

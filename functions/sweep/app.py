@@ -16,7 +16,7 @@ from audio_highlights.assemblyai import AssemblyAI
 from audio_highlights.config import utc_now, variable
 from audio_highlights.deletion import Deleter
 from audio_highlights.line import Line
-from audio_highlights.observability import function_logger, function_metrics
+from audio_highlights.observability import function_logger, function_metrics, write_metrics, write_zero
 from audio_highlights.storage import Bookmark, Eraser, EventBus, InFlight, Ledger, Queue, Secrets, Shelf
 from audio_highlights.workflow import Scanner, Sweeper
 
@@ -67,7 +67,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     if event.get("scan") or scanner.is_unfinished():
         counts |= scanner.scan(until=until)
     for name, count in {"heartbeat": 1, **counts}.items():
-        metrics.add_metric(name, "Count", count)
-    metrics.flush_metrics()  # no heartbeat of a sweep that failed
+        metrics.add_metric(name, "Seconds" if name.endswith("_seconds") else "Count", count)
+    write_metrics(metrics)  # no heartbeat of a sweep that failed
+    if counts["in_flight"]:
+        write_zero("completed", service="results")  # there is work: where nothing else is counted, it stands still
     logger.info("swept", **counts)
     return counts

@@ -13,13 +13,14 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from audio_highlights.config import variable
 from audio_highlights.errors import WebhookForbidden, WebhookRefused, WebhookUnauthorized
-from audio_highlights.observability import function_logger
+from audio_highlights.observability import function_logger, function_metrics, write_metrics
 from audio_highlights.storage import Queue, Secrets
 from audio_highlights.webhook import networks, read_webhook
 
 _STATUS_CODES: dict[type[WebhookRefused], int] = {WebhookForbidden: 403, WebhookUnauthorized: 401}
 
 logger = function_logger()
+metrics = function_metrics()
 secrets = Secrets()
 results_queue = Queue(variable("RESULTS_QUEUE_URL"))
 sources = networks(variable("WEBHOOK_SOURCE_IPS"))
@@ -32,6 +33,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         finished = read_webhook(event, secrets.accepted(variable("WEBHOOK_SECRET_ARN")), sources)
     except WebhookRefused as refusal:
         logger.warning("a webhook call was refused", reason=str(refusal))
+        metrics.add_metric("refused", "Count", 1)
+        write_metrics(metrics)
         return {"statusCode": _STATUS_CODES.get(type(refusal), 400)}
     if finished is None:
         logger.info("a webhook call that ends no transcript")

@@ -1,6 +1,6 @@
 """Deployed stacks for the end-to-end tests.
 
-By default a local system of its own, with three stacks of the one template. With E2E_STACK_NAME (and
+By default a local system of its own, with up to three stacks of the one template. With E2E_STACK_NAME (and
 E2E_POLL_STACK_NAME) the same tests run against stacks that are deployed already, on AWS with the credentials of the
 environment; ASSEMBLYAI_BASE_URL and ASSEMBLYAI_API_KEY then name their provider.
 """
@@ -22,7 +22,7 @@ import requests
 from audio_highlights.models import Upload
 from cli import recordings
 from cli.stack import Stack
-from local.stack import DEFAULT_STACK_NAME
+from local.stack import DEFAULT_STACK_NAME, Local
 from tests.running_system import running, say
 
 WAIT_SECONDS = 120
@@ -34,11 +34,13 @@ class System:
     """What the tests act upon: the stacks and the provider behind them."""
 
     webhook: str
-    poll: str | None
-    wrong_key: str | None
     provider_url: str
     provider_key: str
-    folder: Path | None
+    local: Local | None
+
+    @property
+    def folder(self) -> Path | None:
+        return self.local.folder if self.local else None
 
     def transcripts(self) -> list[dict[str, Any]]:
         """The provider's newest transcripts."""
@@ -56,43 +58,47 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         boto3.setup_default_session()
         yield System(
             webhook=os.environ["E2E_STACK_NAME"],
-            poll=os.environ.get("E2E_POLL_STACK_NAME"),
-            wrong_key=None,
             provider_url=os.environ["ASSEMBLYAI_BASE_URL"],
             provider_key=os.environ["ASSEMBLYAI_API_KEY"],
-            folder=None,
+            local=None,
         )
         return
     with running(tmp_path_factory.mktemp("local")) as local:
         local.build(say)
-        # The first deployment creates the bucket that the others put their code into.
         local.deploy(say, DEFAULT_STACK_NAME)
-        existing = f"e2e-existing-{uuid4().hex[:12]}"  # without versions, unlike a created one
-        s3 = boto3.client("s3")
-        s3.create_bucket(Bucket=existing)
-        s3.put_bucket_notification_configuration(
-            Bucket=existing, NotificationConfiguration={"EventBridgeConfiguration": {}}
-        )
-        others: dict[str, dict[str, str]] = {
-            "e2e-poll": {
-                "CompletionMode": "poll",
-                "AudioTransfer": "upload",
-                "ExistingMediaBucketName": existing,
-                "WebhookSourceIps": "44.238.19.20,54.220.25.36",
-                "TranscriptOptions": '{"speaker_labels": true, "keyterms_prompt": ["internet outage", "refund"]}',
-            },
-            "e2e-wrong-key": {"AssemblyAIApiKey": WRONG_KEY, "WebhookSourceIps": "127.0.0.0/8,::1"},
-        }
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda name: local.deploy(say, name, others[name]), others))
         yield System(
-            webhook=DEFAULT_STACK_NAME,
-            poll="e2e-poll",
-            wrong_key="e2e-wrong-key",
-            provider_url=local.engine_url,
-            provider_key=local.engine_key,
-            folder=local.folder,
+            webhook=DEFAULT_STACK_NAME, provider_url=local.engine_url, provider_key=local.engine_key, local=local
         )
+
+
+@pytest.fixture(scope="session")
+def others(system: System) -> dict[str, str]:
+    """The names of the other stacks, by what they are for: "poll" and "wrong key"."""
+    if system.local is None:
+        named = os.environ.get("E2E_POLL_STACK_NAME")
+        return {"poll": named} if named else {}
+    existing = f"e2e-existing-{uuid4().hex[:12]}"  # without versions, unlike a created one
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket=existing)
+    s3.put_bucket_notification_configuration(
+        Bucket=existing, NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
+    pool_id = boto3.client("cognito-idp").create_user_pool(PoolName=existing)["UserPool"]["Id"]
+    parameters: dict[str, dict[str, str]] = {
+        "e2e-poll": {
+            "CompletionMode": "poll",
+            "AudioTransfer": "upload",
+            "ExistingMediaBucketName": existing,
+            "ExistingUserPoolId": pool_id,
+            "WebhookSourceIps": "44.238.19.20,54.220.25.36",
+            "TranscriptOptions": '{"speaker_labels": true, "keyterms_prompt": ["internet outage", "refund"]}',
+        },
+        "e2e-wrong-key": {"AssemblyAIApiKey": WRONG_KEY, "WebhookSourceIps": "127.0.0.0/8,::1"},
+    }
+    deploy = system.local.deploy
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda name: deploy(say, name, parameters[name]), parameters))
+    return {"poll": "e2e-poll", "wrong key": "e2e-wrong-key"}
 
 
 @pytest.fixture(scope="session")
@@ -102,11 +108,19 @@ def stack(system: System) -> Stack:
 
 
 @pytest.fixture(scope="session")
-def poll_stack(system: System) -> Stack:
-    """The stack in poll mode that uploads the audio, on a bucket that was there before."""
-    if system.poll is None:
+def poll_stack(others: dict[str, str]) -> Stack:
+    """The stack in poll mode that uploads the audio, on a bucket and a user pool that were there before."""
+    if "poll" not in others:
         pytest.skip("E2E_POLL_STACK_NAME names no stack")
-    return Stack.named(system.poll)
+    return Stack.named(others["poll"])
+
+
+@pytest.fixture(scope="session")
+def wrong_key_stack(others: dict[str, str]) -> Stack:
+    """The stack whose API key the provider refuses."""
+    if "wrong key" not in others:
+        pytest.skip("needs a stack with a wrong key")
+    return Stack.named(others["wrong key"])
 
 
 Listen = Callable[[], list[dict[str, Any]]]

@@ -105,10 +105,8 @@ def test_49_the_sweep_finds_what_nobody_told_us_about(system: System, stack: Sta
     assert_complete(stack, wait_for(swept, "the sweep to complete the recording"))
 
 
-def test_33_a_wrong_api_key_says_so_stops_the_line_and_heals_by_itself(system: System) -> None:
-    if system.wrong_key is None:
-        pytest.skip("needs a stack with a wrong key")
-    stack = Stack.named(system.wrong_key)
+def test_33_a_wrong_api_key_says_so_stops_the_line_and_heals_by_itself(system: System, wrong_key_stack: Stack) -> None:
+    stack = wrong_key_stack
     uploaded = recordings.upload(stack, SPEECH, f"{uuid4().hex}/refund.mp3")
 
     def waiting() -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import boto3
+import pytest
 
 from audio_highlights.workflow import binding
 from cli.stack import Stack
@@ -15,10 +16,12 @@ from tests.e2e.conftest import WRONG_KEY, Listen, System, put_and_end, resource_
 from tests.e2e.test_recordings import SPEECH
 
 PRESIGNED = re.compile(r"X-Amz-(Signature|Credential|Security-Token)", re.IGNORECASE)
+TOKEN = re.compile(r"eyJ[\w-]{10,}\.eyJ")  # of who is signed in
 
 
-def stacks(system: System) -> list[Stack]:
-    return [Stack.named(name) for name in (system.webhook, system.poll, system.wrong_key) if name]
+@pytest.fixture
+def stacks(stack: Stack, others: dict[str, str]) -> list[Stack]:
+    return [stack, *map(Stack.named, others.values())]
 
 
 def log_lines(stack: Stack) -> Iterator[str]:
@@ -66,7 +69,7 @@ def bindings(stack: Stack, secrets: list[str]) -> list[str]:
 
 
 def test_no_key_secret_binding_or_presigned_query_is_in_anything_that_was_written(
-    system: System, stack: Stack, heard: Listen
+    system: System, stack: Stack, stacks: list[Stack], heard: Listen
 ) -> None:
     put_and_end(stack, SPEECH, f"{uuid4().hex}/refund.mp3")
     forbidden = {system.provider_key, WRONG_KEY}
@@ -75,7 +78,7 @@ def test_no_key_secret_binding_or_presigned_query_is_in_anything_that_was_writte
     while len(heard()) > told:  # until nothing new comes
         told = len(heard())
     written["events"] = [json.dumps(event) for event in heard()]
-    for one in stacks(system):
+    for one in stacks:
         secrets = webhook_secrets(one)
         forbidden |= {*secrets, *bindings(one, secrets)}
         written[f"logs of {one.name}"] = list(log_lines(one))
@@ -92,6 +95,7 @@ def test_no_key_secret_binding_or_presigned_query_is_in_anything_that_was_writte
     for place, texts in written.items():
         for text in texts:
             assert not PRESIGNED.search(text), f"{place}: a presigned query in {text[:300]}"
+            assert not TOKEN.search(text), f"{place}: a token in {text[:300]}"
             found = [secret for secret in forbidden if secret in text]
             assert not found, f"{place}: a secret in {text[:300]}"
 
@@ -102,7 +106,7 @@ def test_every_log_line_of_ours_is_one_json_object_with_its_level(stack: Stack) 
     assert all({"level", "type", "_aws"} & json.loads(line).keys() for line in ours)  # the last are metrics
 
 
-def test_no_queue_holds_what_no_test_has_put_there(system: System) -> None:
-    for one in stacks(system):
+def test_no_queue_holds_what_no_test_has_put_there(stacks: list[Stack]) -> None:
+    for one in stacks:
         for name in ("SubmitDeadLetterQueueUrl", "ResultsDeadLetterQueueUrl"):
             assert list(messages(one.outputs[name])) == [], f"{name} of {one.name}"

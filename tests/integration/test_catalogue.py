@@ -45,7 +45,7 @@ class Store:
         """A recording that was completed so many days ago."""
         self.moment = NOW - timedelta(days=days_ago)
         upload = Upload("calls", key, "v1", "e1", 4711)
-        recording = self.ledger.claim(upload, {"agent": "slt"}, 120).recording
+        recording = self.ledger.claim(upload, {"agent": "slt", "call_id": str(days_ago % 2)}, 120).recording
         assert self.ledger.record_transcript(recording, "t1", Status.PROCESSING, 900)
         spoken = tuple((1000 * number, 1000 * number + 500) for number in range(timestamps))
         highlights = [
@@ -197,6 +197,18 @@ def test_the_fake_and_the_tables_give_the_same_rows_and_keys(store: Store) -> No
             found, expected = (walked(partial(one.recordings_of, day, status, most=most)) for one in (real, fake))
             # Rows of one moment come in an order of DynamoDB's own.
             assert sorted(found) == sorted(expected)
+    for called, most in itertools.product(("0", "1", "2"), (1, 3, 50)):
+        found, expected = (walked(partial(one.by_call, called, most=most)) for one in (real, fake))
+        assert sorted(found) == sorted(expected)
+        assert bool(found) == (called != "2")
+
+
+def test_the_index_of_calls_has_what_a_list_shows(store: Store) -> None:
+    for number in range(4):
+        store.put(f"{number}.mp3", "modem", days_ago=number)  # of the calls 0 and 1
+    found = all_of(store.reader.recordings, "recordings", call_id="1", limit="1")
+    assert [one["key"] for one in found] == ["1.mp3", "3.mp3"]
+    assert found == [one for one in store.reader.recordings({})["recordings"] if one["key"] in ("1.mp3", "3.mp3")]
 
 
 def walked(query: Callable[..., Any]) -> list[str]:

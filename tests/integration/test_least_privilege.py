@@ -4,7 +4,7 @@ The stack is template.yaml in poll mode, which has all roles, deployed to the lo
 say. Nothing consumes its queues, so a message that a role may send changes nothing. Every call is made as every role.
 """
 
-import json
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from local.stack import Local
 from tests.deployed_template import in_mode
+from tests.integration.resources import created
 from tests.unit.test_template import as_list, statements
 
 NAME = "rights"
@@ -101,6 +102,7 @@ CALLS = {
     "open the media bucket": s3("s3:PutBucketPublicAccessBlock", "delete_public_access_block", "MediaBucket"),
     "read a result": s3("s3:GetObject", "get_object", "ResultsBucket", Key="highlights/a.json"),
     "read a transcript": s3("s3:GetObject", "get_object", "ResultsBucket", Key="transcripts/a.json.gz"),
+    "read redacted audio": s3("s3:GetObject", "get_object", "ResultsBucket", Key="redacted/a"),
     "read elsewhere beside the results": s3("s3:GetObject", "get_object", "ResultsBucket", Key="other/a"),
     "list results": s3("s3:ListBucket", "list_objects_v2", "ResultsBucket"),
     "write highlights": s3("s3:PutObject", "put_object", "ResultsBucket", Key="highlights/b.json", Body=b"x"),
@@ -130,6 +132,9 @@ CALLS = {
     "find open rows": table("dynamodb:Query", "query", "RecordingsTable", **index("open", "open_shard", {"S": "0"})),
     "find rows of a day": table(
         "dynamodb:Query", "query", "RecordingsTable", **index("day", "day", {"S": "2026-01-01"})
+    ),
+    "find the rows of a call": table(
+        "dynamodb:Query", "query", "RecordingsTable", **index("call", "call_id", {"S": "x"})
     ),
     "read rows by the batch": call(
         "dynamodb:BatchGetItem",
@@ -264,6 +269,11 @@ CALLS = {
         "put_role_policy",
         lambda of: {"RoleName": of["WebhookRole"], "PolicyName": "more", "PolicyDocument": "{}"},
     ),
+    # With the key itself, and not through a service that holds the stack's data.
+    "make a data key": call(
+        "kms:GenerateDataKey", "generate_data_key", lambda of: {"KeyId": of["key"], "KeySpec": "AES_256"}
+    ),
+    "decrypt": call("kms:Decrypt", "decrypt", lambda of: {"CiphertextBlob": b64decode(of["sealed"])}),
     "read logs": call("logs:FilterLogEvents", "filter_log_events", lambda of: {"logGroupName": of["SubmitLogs"]}),
     "read the stack": call("cloudformation:DescribeStacks", "describe_stacks", lambda _: {}),
 }
@@ -315,6 +325,7 @@ ALLOWED = {
     "ApiRole": {
         "read a row",
         "find rows of a day",
+        "find the rows of a call",
         "change a row",
         "find a phrase",
         "find phrases of a day",
@@ -325,6 +336,7 @@ ALLOWED = {
         "write an upload of the page",
         "read a result",
         "read a transcript",
+        "read redacted audio",
         "send to SubmitQueue",
         "invoke SweepFunction",
     },
@@ -353,24 +365,17 @@ ALLOWED = {
 @pytest.fixture(scope="module")
 def names(local_system: Local) -> Iterator[dict[str, str]]:
     """What the stack's resources are called, by their names in the template."""
-    cloudformation, iam, s3 = boto3.client("cloudformation"), boto3.client("iam"), boto3.client("s3")
-    given = {"AssemblyAIApiKey": "a key", "EnforceTls": "false"}
-    cloudformation.create_stack(
-        StackName=NAME,
-        TemplateBody=json.dumps(without_code(in_mode("poll")), separators=(",", ":")),  # 51,200 characters at most
-        Capabilities=["CAPABILITY_IAM"],
-        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()],
-    )
-    cloudformation.get_waiter("stack_create_complete").wait(StackName=NAME, WaiterConfig={"Delay": 1})
-    described = cloudformation.describe_stack_resources(StackName=NAME)["StackResources"]
-    of = {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in described}
-    for name in ALLOWED:
-        of[f"{name}.Arn"] = iam.get_role(RoleName=of[name])["Role"]["Arn"]
-    of["version"] = s3.put_object(Bucket=of["MediaBucket"], Key=RECORDING, Body=b"a recording")["VersionId"]
-    for key in ("highlights/a.json", "transcripts/a.json.gz", "other/a"):
-        s3.put_object(Bucket=of["ResultsBucket"], Key=key, Body=b"{}")
-    yield of
-    cloudformation.delete_stack(StackName=NAME)
+    iam, s3, kms = boto3.client("iam"), boto3.client("s3"), boto3.client("kms")
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    given = {"AssemblyAIApiKey": "a key", "EnforceTls": "false", "KmsKeyArn": key}
+    with created(NAME, without_code(in_mode("poll")), **given) as of:
+        of |= {"key": key, "sealed": b64encode(kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]).decode()}
+        for name in ALLOWED:
+            of[f"{name}.Arn"] = iam.get_role(RoleName=of[name])["Role"]["Arn"]
+        of["version"] = s3.put_object(Bucket=of["MediaBucket"], Key=RECORDING, Body=b"a recording")["VersionId"]
+        for result in ("highlights/a.json", "transcripts/a.json.gz", "other/a"):
+            s3.put_object(Bucket=of["ResultsBucket"], Key=result, Body=b"{}")
+        yield of
 
 
 def without_code(template: dict[str, Any]) -> dict[str, Any]:
@@ -443,3 +448,16 @@ def test_every_right_of_every_role_is_tried() -> None:
     assert {right for right in given if not right.startswith(("xray:", "logs:"))} <= {
         one.right for one in CALLS.values()
     }
+
+
+def test_a_customer_s_key_is_the_one_that_things_are_encrypted_with(names: dict[str, str]) -> None:
+    # Of buckets, tables and topics the local AWS takes no key from a template: the unit tests read it there.
+    sqs = boto3.client("sqs")
+    secrets, logs = boto3.client("secretsmanager"), boto3.client("logs")
+    for name in ("SubmitQueue", "SubmitDeadLetterQueue", "ResultsQueue", "ResultsDeadLetterQueue"):
+        attributes = sqs.get_queue_attributes(QueueUrl=names[name], AttributeNames=["All"])["Attributes"]
+        assert attributes["KmsMasterKeyId"] == names["key"], name
+    for name in ("ApiKeySecret", "WebhookSecret"):
+        assert secrets.describe_secret(SecretId=names[name])["KmsKeyId"] == names["key"], name
+    for group in logs.describe_log_groups(logGroupNamePrefix=f"/{NAME}/")["logGroups"]:
+        assert group["kmsKeyId"] == names["key"], group["logGroupName"]

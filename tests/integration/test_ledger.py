@@ -85,6 +85,19 @@ def test_recordings_are_found_by_their_call_the_newest_first(ledger: Ledger, tab
     assert "call_id" not in raw(tables, uploads[3].recording_id)
 
 
+def test_that_audio_is_to_be_redacted_stands_on_a_row_whenever_it_becomes_known(
+    ledger: Ledger, tables: Tables, clock: Clock
+) -> None:
+    recording = ledger.claim(UPLOAD, {}, LEASE).recording
+    ledger.release(recording, "it waits", Status.QUEUED, clock())
+    assert "redact_audio" not in raw(tables)
+    ledger.claim(UPLOAD, {}, LEASE, redact_audio=True)
+    assert raw(tables)["redact_audio"] is True
+    refused = replace(UPLOAD, version_id="v2")
+    ledger.refuse(refused, {}, "contradictory", Status.FAILED, redact_audio=True)
+    assert raw(tables, refused.recording_id)["redact_audio"] is True
+
+
 def test_where_redacted_audio_is_stands_on_a_completed_row_only(ledger: Ledger, tables: Tables) -> None:
     recording = submitted(ledger)
     assert not ledger.note_redacted_audio(recording, "s3://results/redacted/r.mp3")

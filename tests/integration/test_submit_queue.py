@@ -74,7 +74,7 @@ def submit(local_system: Local, tables: Tables, queue: Queue, monkeypatch: pytes
     return load(
         "submit",
         monkeypatch,
-        AWS_DEFAULT_REGION=os.environ["AWS_DEFAULT_REGION"],
+        **{name: os.environ[name] for name in ("AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")},
         ASSEMBLYAI_BASE_URL=local_system.engine_url,
         API_KEY_SECRET_ARN=key,
         AUDIO_TRANSFER="upload",

@@ -90,5 +90,22 @@ def event(name: str) -> Any:
 
 
 def lines(output: str) -> list[dict[str, Any]]:
-    """The log lines in what was written to standard output; each must be JSON."""
-    return [json.loads(line) for line in output.rstrip("\n").split("\n")]
+    """The log lines in what was written to standard output; each must be JSON. Metrics aside."""
+    return [line for line in _read(output) if "_aws" not in line]
+
+
+def metrics(output: str) -> dict[tuple[str, str, str], float]:
+    """What was measured, as CloudWatch reads it from standard output: {(namespace, service, name): sum of values}."""
+    found: dict[tuple[str, str, str], float] = {}
+    for line in _read(output):
+        for directive in line.get("_aws", {}).get("CloudWatchMetrics", []):
+            assert directive["Dimensions"] == [["service"]]
+            for one in directive["Metrics"]:
+                values = line[one["Name"]]
+                name = (directive["Namespace"], line["service"], one["Name"])
+                found[name] = found.get(name, 0) + (sum(values) if isinstance(values, list) else values)
+    return found
+
+
+def _read(output: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in output.rstrip("\n").split("\n") if line]

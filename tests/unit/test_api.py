@@ -116,6 +116,16 @@ def completed(archive: Archive, **more: Any) -> str:
         confidence=Decimal("0.84066"),
         speech_model="universal-3-5-pro",
         metadata={"agent": "slt"},
+        call_id="4711",
+        options=["auto_highlights", "speaker_labels"],
+        insights={
+            "speakers": Decimal(2),
+            "sentiments": {"NEUTRAL": Decimal(3)},
+            "topics": ["Modems"],
+            "redact_pii": True,
+        },
+        summary="Ada asks for a refund.",
+        summary_status="success",
         **more,
     )
     archive.say(recording_id, "internet outage", "modem", count=2, timestamps=2)
@@ -131,6 +141,27 @@ def completed(archive: Archive, **more: Any) -> str:
 
 def test_the_document_is_valid_openapi() -> None:
     OpenAPIV31SpecValidator(DOCUMENT).validate()
+
+
+def test_the_document_has_every_attribute_of_a_recording(api: Api, archive: Archive) -> None:
+    schema = DOCUMENT["components"]["schemas"]["RecordingDetail"]["properties"]
+    answer = api("GET", f"/api/recordings/{completed(archive)}")
+    assert set(answer.body) | {"reason"} == set(schema)
+    assert set(answer.body["insights"]) <= set(schema["insights"]["properties"])
+
+
+def test_the_recordings_of_a_call_are_answered(api: Api, archive: Archive) -> None:
+    recording_id = completed(archive)
+    answer = api("GET", "/api/recordings", call_id="4711")
+    assert [one["recording_id"] for one in answer.body["recordings"]] == [recording_id]
+    refused = api("GET", "/api/recordings", call_id="4711", status="failed")
+    assert (refused.status, "without `from`" in refused.body["error"]) == (400, True)
+
+
+def test_audio_that_may_not_be_heard_has_no_url(api: Api, archive: Archive) -> None:
+    recording_id = archive.put(status="processing", redact_audio=True)
+    answer = api("GET", f"/api/recordings/{recording_id}")
+    assert (answer.body["audio"], answer.body["audio_url"]) == ("withheld", None)
 
 
 def test_the_document_has_every_route_and_no_other(api: Api) -> None:

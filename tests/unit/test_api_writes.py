@@ -55,7 +55,6 @@ def module() -> Iterator[Any]:
         patch.setenv("AWS_ACCESS_KEY_ID", "made-up")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "made-up")
         patch.setenv("AWS_SESSION_TOKEN", "made-up-session")
-        patch.setattr(boto3, "DEFAULT_SESSION", None)  # the one there may remember other credentials
         yield load("api", patch)
 
 

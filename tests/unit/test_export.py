@@ -107,6 +107,36 @@ def test_markdown_tells_what_when_and_how_long_and_has_a_table() -> None:
     ]
 
 
+def summarised(**said: Any) -> str:
+    document = json.loads(stored(result("outage", 0))) | said
+    return export.of_highlights("md", ROW, json.dumps(document).encode()).text
+
+
+def test_markdown_has_the_whole_summary_above_the_table() -> None:
+    one = summarised(summary="Ada asks for a refund. " * 99, summary_status="success")
+    assert one.splitlines()[4:7] == [
+        "Summary, as AssemblyAI gives it:",
+        "",
+        "> " + ("Ada asks for a refund. " * 99).strip(),
+    ]
+    several = summarised(summary="- Ada asks.\n\n- It is *paid*.", summary_status="success")
+    assert several.splitlines()[6:8] == ["> - Ada asks.", r"> - It is \*paid\*."]
+    assert several.index("> -") < several.index("| outage |")
+    assert "Summary" not in summarised()
+
+
+@pytest.mark.parametrize("status", ["unavailable", "missing"])
+def test_markdown_says_that_there_is_no_summary_where_one_was_asked_for(status: str) -> None:
+    assert "AssemblyAI gave no summary, though one was asked for." in summarised(summary_status=status)
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_no_summary_is_markup(hostile: str) -> None:
+    plain, _ = told(summarised(summary="x\ny", summary_status="success"))
+    found, _ = told(summarised(summary=f"x {hostile}\n{hostile}\ny", summary_status="success"))
+    assert found - {"text_special"} == plain
+
+
 def test_markdown_says_why_there_are_no_highlights() -> None:
     row = {**ROW, "highlights_status": "language_not_supported"}
     assert r"No highlights: language not supported." in export.of_highlights("md", row, stored()).text

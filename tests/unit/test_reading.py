@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from audio_highlights import reading
 from audio_highlights.errors import AnswerTooLarge, RecordingNotFound, RequestUnreadable
 from audio_highlights.models import folded
+from audio_highlights.parameters import Cursor
 from audio_highlights.reading import MOST_QUERIES, Reader
 from tests.fakes import FakeCatalogue
 
@@ -205,6 +206,42 @@ def test_no_recording_is_lost_or_repeated_over_pages_while_others_arrive_and_go(
     assert order == sorted(order, reverse=True)
 
 
+def test_the_recordings_of_a_call_are_listed_whatever_their_day_and_status_the_newest_first(archive: Archive) -> None:
+    archive.put(call_id="47"), archive.put()
+    old, failed, new = (
+        archive.put(200, call_id="4711"),
+        archive.put(100, "failed", call_id="4711"),
+        archive.put(call_id="4711"),
+    )
+    for limit in ("1", "2", "50"):
+        listed = pages(archive.reader.recordings, {"call_id": " 4711 ", "limit": limit})
+        assert [one for page in listed for one in ids(page)] == [new, failed, old]
+    assert archive.reader.recordings({"call_id": "none"}) == {"recordings": [], "next": None}
+
+
+@pytest.mark.parametrize("beside", [{"from": "2026-11-01"}, {"to": "2026-11-22"}, {"status": "failed"}])
+def test_a_call_has_no_days_and_no_status(archive: Archive, beside: dict[str, str]) -> None:
+    with pytest.raises(RequestUnreadable, match="without `from`"):
+        archive.reader.recordings({"call_id": "4711", **beside})
+
+
+@pytest.mark.parametrize("called", [" ", "\u00e4" * 513])
+def test_what_no_call_can_be_called_is_refused(archive: Archive, called: str) -> None:
+    with pytest.raises(RequestUnreadable, match="1 to 1024 bytes"):
+        archive.reader.recordings({"call_id": called})
+
+
+def test_a_cursor_of_another_call_is_refused(archive: Archive) -> None:
+    archive.put(call_id="a"), archive.put(call_id="a")
+    following = archive.reader.recordings({"call_id": "a", "limit": "1"})["next"]
+    with pytest.raises(RequestUnreadable, match="`cursor`"):
+        archive.reader.recordings({"call_id": "b", "limit": "1", "cursor": following})
+    forged = Cursor({"call_id": "a", "created_at": "2026-11-22T08:00:00Z", "recording_id": "0" * 32})
+    asked = {"call_id": "b", "limit": "1"}
+    with pytest.raises(RequestUnreadable, match="`cursor`"):
+        archive.reader.recordings({**asked, "cursor": forged.text(asked)})
+
+
 # ---- one recording
 
 
@@ -228,6 +265,46 @@ def test_before_it_is_completed_there_are_no_highlights_and_no_files(archive: Ar
     assert (detail["status"], detail["reason"], detail["highlights"]) == (status, "it waits", [])
     assert "audio_url" in detail
     assert not {"transcript_url", "highlights_url"} & set(detail)
+
+
+@pytest.mark.parametrize(
+    ("row", "audio", "place"),
+    [
+        ({"options": ["auto_highlights"]}, "original", "recordings"),
+        ({"options": ["redact_pii"], "redact_audio": True}, "original", "recordings"),  # thought better of it
+        ({"options": ["redact_pii", "redact_pii_audio"]}, "withheld", None),
+        (
+            {"options": ["redact_pii", "redact_pii_audio"], "redacted_audio_uri": "s3://results/redacted/r"},
+            "redacted",
+            "results",
+        ),
+        ({"status": "deleting", "options": ["redact_pii", "redact_pii_audio"]}, "withheld", None),
+        *(
+            ({"status": status, "redact_audio": True}, "withheld", None)
+            for status in ("queued", "processing", "failed")
+        ),
+        ({"status": "failed"}, "original", "recordings"),
+    ],
+)
+def test_88_where_redacted_audio_was_asked_for_nobody_gets_any_other(
+    archive: Archive, row: dict[str, Any], audio: str, place: str | None
+) -> None:
+    detail = archive.reader.recording(archive.put(**row))
+    assert detail["audio"] == audio
+    assert (detail["audio_url"] or "").startswith(f"https://{place}.example.com/" if place else "")
+    assert bool(detail["audio_url"]) == bool(place)
+
+
+def test_a_recording_shows_what_was_asked_for_and_what_else_was_found(archive: Archive) -> None:
+    shown: dict[str, Any] = {
+        "call_id": "4711",
+        "options": ["auto_highlights", "speaker_labels"],
+        "insights": {"speakers": Decimal(2)},
+        "summary": "Ada asks for a refund.",
+        "summary_status": "success",
+    }
+    detail = archive.reader.recording(archive.put(**shown))
+    assert {name: detail[name] for name in shown} == shown
 
 
 @pytest.mark.parametrize("recording_id", ["f" * 32, "F" * 32, "", "x" * 5000, "../" * 3, "0" * 32 + "\n"])

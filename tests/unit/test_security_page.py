@@ -1,6 +1,8 @@
 """docs/security.md says what the template and the tests say."""
 
+import json
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +41,8 @@ def table() -> list[str]:
         if statement["Effect"] == "Allow" and resource["Type"] in ("AWS::IAM::Role", "AWS::IAM::Policy"):
             role = name if resource["Type"] == "AWS::IAM::Role" else resource["Properties"]["Roles"][0]["Ref"]
             on = [named(one) for one in as_list(statement["Resource"])]
-            if on == ["any"] or on == [role.replace("Role", "Logs")]:
-                continue  # every role's own logs, and what test_template reads the reasons of
+            if on in (["any"], ["KmsKeyArn"], [role.replace("Role", "Logs")]):
+                continue  # every role's own logs, and what test_template reads the reasons and limits of
             resources = ", ".join(f"`{one}`" for one in on)
             actions = ", ".join(as_list(statement["Action"]))
             found.append((role, f"| {role} | {resources} | {actions} |"))
@@ -65,3 +67,27 @@ def test_the_faults_of_the_webhook_are_numbered_from_43_to_61() -> None:
 def test_every_fault_has_a_test_with_its_number(number: int) -> None:
     tests = [path.read_text(encoding="utf-8") for path in Path(TESTS).rglob("test_*.py")]
     assert any(re.search(rf"def test_(\d+_and_)?{number}_", text) for text in tests)
+
+
+def test_the_key_policy_lets_every_service_in_that_uses_the_key_by_itself() -> None:
+    [policy] = re.findall(r"```json\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    let_in = {one["Principal"]["Service"].partition(".")[0] for one in json.loads(policy)}
+    template = as_written()
+    publishing = {
+        statement["Principal"]["Service"].partition(".")[0]
+        for _, statement in policies(template)
+        if statement["Effect"] == "Allow" and "Service" in statement.get("Principal", {})
+    }
+    assert publishing == {"events", "cloudwatch"}
+    assert let_in == publishing | {"logs"}
+    groups = [
+        one["Properties"]["LogGroupName"]["Fn::Sub"].replace("${AWS::StackName}", "audio-highlights")
+        for one in template["Resources"].values()
+        if one["Type"] == "AWS::Logs::LogGroup"
+    ]
+    [logs] = [one for one in json.loads(policy) if "Condition" in one]
+    patterns = [
+        one.partition(":log-group:")[2] for one in logs["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"]
+    ]
+    for group in groups:
+        assert any(fnmatchcase(group, pattern) for pattern in patterns), group

@@ -171,6 +171,37 @@ def test_the_call_is_named_on_the_row() -> None:
     assert [world.row(one)["call_id"] for one in (named, ignored)] == ["4711", "8"]
 
 
+@pytest.mark.parametrize(
+    ("stack", "metadata", "tags", "redact"),
+    [
+        ('{"redact_pii": true, "redact_pii_audio": true}', {}, {}, True),
+        ('{"redact_pii_audio": true}', {}, {}, True),  # cannot be used: it waits, and nobody may hear it meanwhile
+        ("{}", {"aai-redact_pii": "true", "aai-redact-pii-audio": "true"}, {}, True),
+        ("{}", {}, {"aai-redact_pii": "true", "aai-redact_pii_audio": "true"}, True),
+        ("{}", {"aai-redact_pii_audio": "true"}, {}, True),  # refused: it needs redact_pii
+        ('{"redact_pii": true}', {"redact_pii_audio": "true"}, {}, False),
+    ],
+)
+def test_88_from_its_first_moment_a_row_says_that_its_audio_is_to_be_redacted(
+    stack: str, metadata: dict[str, str], tags: dict[str, str], *, redact: bool
+) -> None:
+    world = World(options=stack)
+    upload = world.media.put(metadata=metadata, tags=tags)
+    world.submit(upload)
+    assert world.row(upload).get("redact_audio", False) is redact
+
+
+def test_88_a_tag_that_comes_before_a_retry_is_on_the_row_too() -> None:
+    world = World()
+    upload = world.media.put(tags={"aai-speech_threshold": "high"})
+    world.submit(upload)
+    world.media.tag(upload, {"aai-redact_pii": "true", "aai-redact_pii_audio": "true"})
+    world.orders.retry(upload.recording_id)
+    [again] = world.called()
+    assert world.submit(again)[0] is Outcome.SUBMITTED
+    assert world.row(upload)["redact_audio"] is True
+
+
 @pytest.mark.parametrize("where", ["metadata", "tags"])
 def test_83_an_option_that_cannot_be_used_fails_with_a_reason_and_one_event_and_nothing_is_paid(where: str) -> None:
     world = World()

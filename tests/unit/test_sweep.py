@@ -11,8 +11,11 @@ from audio_highlights.workflow import MOST_ATTEMPTS, RECORDING_FAILED, Outcome, 
 from tests.fakes import DEPLOYED, LEASE_SECONDS, OVERDUE_SECONDS, Clock, Crash, World
 
 
-def sweep(world: World) -> dict[str, int]:
-    return world.sweeper.sweep(until=math.inf)
+def sweep(world: World, until: float = math.inf) -> dict[str, int]:
+    """What a sweep did; how old it found the oldest to be has tests of its own."""
+    counts = world.sweeper.sweep(until=until)
+    del counts["oldest_at_work_seconds"]
+    return counts
 
 
 LOOKED_AT = ("ended", "open", "resubmitted", "waiting", "given_up", "unanswered", "taken", "deleted", "undeleted")
@@ -129,8 +132,29 @@ def test_a_sweep_stops_when_its_time_is_up() -> None:
     for number in range(3):
         world.submitted(f"{number}.wav")
     world.clock.advance(OVERDUE_SECONDS)
-    assert world.sweeper.sweep(until=-math.inf) == counts(in_flight=3)
+    assert sweep(world, until=-math.inf) == counts(in_flight=3)
     assert sweep(world) == counts(in_flight=3, due=3, open=3)
+
+
+def test_the_age_of_the_oldest_at_work_counts_from_its_submission_and_not_from_its_wait() -> None:
+    world = World()
+    assert world.sweeper.sweep(until=math.inf)["oldest_at_work_seconds"] == 0
+    world.submitted("a.wav")
+    world.clock.advance(OVERDUE_SECONDS)
+    world.submitted("b.wav")
+    assert world.sweeper.sweep(until=math.inf)["oldest_at_work_seconds"] == OVERDUE_SECONDS
+    world.clock.advance(OVERDUE_SECONDS)
+    assert world.sweeper.sweep(until=math.inf)["oldest_at_work_seconds"] == 2 * OVERDUE_SECONDS
+
+
+def test_who_waits_for_its_turn_is_not_at_work() -> None:
+    world = World(most=1)
+    world.submitted("a.wav")
+    upload = world.media.put("b.wav")
+    assert world.submit(upload)[0] is Outcome.WAITING
+    world.clock.advance(OVERDUE_SECONDS - 1)
+    swept = world.sweeper.sweep(until=math.inf)
+    assert (swept["waiting"], swept["oldest_at_work_seconds"]) == (1, 0)
 
 
 def test_one_row_in_trouble_does_not_keep_the_sweep_from_the_others() -> None:

@@ -264,8 +264,11 @@ def test_tables_are_encrypted_and_can_be_restored(template: dict[str, Any]) -> N
 
 
 def test_18_only_objects_created_in_the_media_bucket_are_submitted(raw: dict[str, Any]) -> None:
-    [rule] = of_type(raw, "AWS::Events::Rule").values()
-    pattern = rule["Properties"]["EventPattern"]
+    [pattern] = [
+        rule["Properties"]["EventPattern"]
+        for rule in of_type(raw, "AWS::Events::Rule").values()
+        if {"Id": "SubmitQueue"}.items() <= rule["Properties"]["Targets"][0].items()
+    ]
     assert (pattern["source"], pattern["detail-type"]) == (["aws.s3"], ["Object Created"])
     [bucket] = pattern["detail"]["bucket"]["name"]
     assert bucket == {"Fn::If": ["CreateMediaBucket", {"Ref": "MediaBucket"}, {"Ref": "ExistingMediaBucketName"}]}
@@ -401,15 +404,16 @@ def test_buckets_are_private_versioned_and_encrypted(template: dict[str, Any]) -
         assert properties["BucketEncryption"], name
 
 
-def test_buckets_and_queues_refuse_requests_without_tls(template: dict[str, Any]) -> None:
+def test_buckets_queues_and_topics_refuse_requests_without_tls(template: dict[str, Any]) -> None:
     refusing: set[str] = set()
     for name, statement in policies(template):
         if statement["Effect"] == "Deny":
             assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}, name
             assert statement["Principal"] == "*", name
-            assert statement["Action"] in ("s3:*", "sqs:*"), name
-            refusing |= {str(one["Fn::GetAtt"][0]) for one in statement["Resource"] if "Fn::GetAtt" in one}
-    assert refusing == set(of_type(template, "AWS::S3::Bucket", "AWS::SQS::Queue"))
+            assert statement["Action"] in ("s3:*", "sqs:*", "sns:Publish"), name  # SNS knows no sns:* on a topic
+            for one in as_list(statement["Resource"]):
+                refusing |= {one["Ref"]} if "Ref" in one else {one["Fn::GetAtt"][0]} if "Fn::GetAtt" in one else set()
+    assert refusing == set(of_type(template, "AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::SNS::Topic"))
 
 
 def test_tls_is_demanded_unless_someone_turns_it_off(raw: dict[str, Any]) -> None:
@@ -419,9 +423,82 @@ def test_tls_is_demanded_unless_someone_turns_it_off(raw: dict[str, Any]) -> Non
         assert policy["Condition"] in ("Tls", "TlsForMedia"), name
 
 
-def test_queues_are_encrypted(template: dict[str, Any]) -> None:
+NONE = {"Ref": "AWS::NoValue"}
+CUSTOMER_KEY = {"Fn::If": ["CustomerKey", {"Ref": "KmsKeyArn"}, NONE]}
+
+
+def test_queues_are_encrypted_with_a_key_of_aws_or_the_customer_s(template: dict[str, Any]) -> None:
     for name, queue in of_type(template, "AWS::SQS::Queue").items():
-        assert queue["Properties"]["SqsManagedSseEnabled"] is True, name
+        assert queue["Properties"]["SqsManagedSseEnabled"] == {"Fn::If": ["CustomerKey", NONE, True]}, name
+        assert queue["Properties"]["KmsMasterKeyId"] == CUSTOMER_KEY, name
+
+
+def test_a_customer_s_key_encrypts_all_that_holds_anything(template: dict[str, Any]) -> None:
+    assert template["Parameters"]["KmsKeyArn"]["Default"] == ""
+    keyed: dict[str, Callable[[dict[str, Any]], Any]] = {
+        "AWS::S3::Bucket": lambda of: of["BucketEncryption"]["ServerSideEncryptionConfiguration"][0][
+            "ServerSideEncryptionByDefault"
+        ]["Fn::If"][1]["KMSMasterKeyID"],
+        "AWS::SQS::Queue": lambda of: of["KmsMasterKeyId"]["Fn::If"][1],
+        "AWS::SNS::Topic": lambda of: of["KmsMasterKeyId"]["Fn::If"][1],
+        "AWS::DynamoDB::Table": lambda of: of["SSESpecification"]["KMSMasterKeyId"]["Fn::If"][1],
+        "AWS::SecretsManager::Secret": lambda of: of["KmsKeyId"]["Fn::If"][1],
+        "AWS::Logs::LogGroup": lambda of: of["KmsKeyId"]["Fn::If"][1],
+    }
+    for kind, key in keyed.items():
+        found = of_type(template, kind)
+        assert found, kind
+        for name, resource in found.items():
+            assert key(resource["Properties"]) == {"Ref": "KmsKeyArn"}, name
+
+
+def test_a_role_uses_the_customer_s_key_through_the_services_alone_that_hold_its_data(template: dict[str, Any]) -> None:
+    allowed: dict[str, set[str]] = {}
+    for name, statement in policies(template):
+        if "kms" in json.dumps(statement["Action"]):
+            assert statement["Resource"] == {"Ref": "KmsKeyArn"}, name
+            via = statement["Condition"]["StringEquals"]["kms:ViaService"]
+            services = {one["Fn::Sub"].partition(".")[0] for one in via}
+            assert services == {"s3", "sqs", "dynamodb", "secretsmanager"}, name
+            assert all(one["Fn::Sub"].endswith(".${AWS::Region}.${AWS::URLSuffix}") for one in via), name
+            allowed[name] = set(as_list(statement["Action"]))
+    assert set(allowed) == set(of_type(template, "AWS::IAM::Role"))
+    assert {name for name, actions in allowed.items() if actions == {"kms:Decrypt"}} == {"SignerRole", "CheckRole"}
+
+
+def test_18_a_topic_hears_of_the_recordings_of_its_own_stack_alone(raw: dict[str, Any]) -> None:
+    pattern = raw["Resources"]["HighlightsRule"]["Properties"]["EventPattern"]
+    media = raw["Resources"]["UploadRule"]["Properties"]["EventPattern"]["detail"]["bucket"]["name"]
+    assert pattern == {"source": ["audio-highlights"], "detail": {"bucket": media}}
+
+
+def names_given(template: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What is named by us and not by CloudFormation, with the names."""
+    naming = re.compile(
+        r"(Bucket|Table|Queue|Function|Role|Topic|Alarm|Dashboard|LogGroup|Layer|StateMachine|Policy)Name$"
+    )
+    for name, resource in template["Resources"].items():
+        for key, value in resource.get("Properties", {}).items():
+            if key in ("Name", "Domain", "UserPoolName", "ClientName") or naming.search(key):
+                yield f"{name}.{key}", value
+
+
+def test_two_stacks_in_one_region_do_not_meet(template: dict[str, Any]) -> None:
+    within = {"SignedIn.Name"}  # unique in its API only
+    found = [
+        (name, value) for name, value in names_given(template) if name not in within and ".FunctionName" not in name
+    ]
+    assert len(found) > 8
+    for name, value in found:
+        if not name.endswith(".PolicyName"):
+            assert re.search(r"AWS::StackName|\$\{Api\}", json.dumps(value)), f"{name}: {value}"
+
+
+def test_nothing_that_lasts_has_a_name_of_its_own(template: dict[str, Any]) -> None:
+    # What sam delete leaves would keep the next stack of that name from being made.
+    for name, resource in template["Resources"].items():
+        if resource.get("DeletionPolicy") == "RetainExceptOnCreate" and resource["Type"] != "AWS::Cognito::UserPool":
+            assert not {"BucketName", "TableName"} & set(resource["Properties"]), name
 
 
 # ---- ways in
@@ -438,7 +515,7 @@ def test_the_routes_are_the_webhook_the_page_and_the_signed_in_api(template: dic
     }
     assert len(of_type(template, "AWS::ApiGatewayV2::Api")) == 1
     kinds = {resource["Type"] for resource in template["Resources"].values()}
-    others = "AWS::Lambda::Url AWS::ApiGateway::RestApi AWS::Serverless::Api AWS::Serverless::HttpApi AWS::SNS::Topic"
+    others = "AWS::Lambda::Url AWS::ApiGateway::RestApi AWS::Serverless::Api AWS::Serverless::HttpApi"
     assert not kinds & set(others.split())
     assert not [name for name, one in functions(template).items() if "FunctionUrlConfig" in one["Properties"]]
 

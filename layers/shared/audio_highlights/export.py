@@ -30,6 +30,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 # What Markdown takes for markup within a line, and what some of its readers make a link of by itself.
 _MARKUP = re.compile(r"[\\`*_{}\[\]#|~!$^@]|(?<=:)//|(?<=www)\.", re.IGNORECASE)
 _JOINERS = "\u200c\u200d"  # parts of words, and of emoji
+_BULLETS = "-*+\u2022 \t"
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 
 type Row = Mapping[str, Any]
@@ -48,8 +49,9 @@ def of_highlights(kind: str, row: Row, stored: bytes) -> File:
     """As json, csv or md, of the highlights file as it is stored: it has every timestamp."""
     text = stored.decode("utf-8", "replace")  # half a surrogate pair may be in it
     if kind != "json":
-        _, highlights = Transcript(json.loads(text)).highlights()
-        text = _csv(highlights) if kind == "csv" else _markdown(row, highlights)
+        document = json.loads(text)
+        _, highlights = Transcript(document).highlights()
+        text = _csv(highlights) if kind == "csv" else _markdown(row, document, highlights)
     return _file(kind, row, text)
 
 
@@ -115,7 +117,7 @@ def _cell(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def _markdown(row: Row, highlights: list[Highlight]) -> str:
+def _markdown(row: Row, document: Mapping[str, Any], highlights: list[Highlight]) -> str:
     place, moment = _plain(f"s3://{row['bucket']}/{row['key']}"), str(row["created_at"])
     length = f", {_time(int(row['audio_duration']) * 1000)} long" if "audio_duration" in row else ""
     lines = [
@@ -123,6 +125,7 @@ def _markdown(row: Row, highlights: list[Highlight]) -> str:
         "",
         f"{place}, first seen {moment[:10]} {moment[11:16]} UTC{length}.",
         "",
+        *_summary(document),
     ]
     if not highlights:
         why = str(row.get("highlights_status", "none were found")).replace("_", " ")
@@ -133,6 +136,18 @@ def _markdown(row: Row, highlights: list[Highlight]) -> str:
         rank = "" if one.rank is None else one.rank
         lines.append(f"| {one.position} | {_plain(one.text)} | {one.count} | {rank} | {times} |")
     return "\n".join([*lines, ""])
+
+
+def _summary(document: Mapping[str, Any]) -> list[str]:
+    """The whole of it, as a quotation: a list where it has several lines. Nothing where none was asked for."""
+    said = document.get("summary")
+    points = [point for line in said.splitlines() if (point := _plain(line.lstrip(_BULLETS)))] if said else []
+    if points:
+        start = "> - " if len(points) > 1 else "> "
+        return ["Summary, as AssemblyAI gives it:", "", *(start + point for point in points), ""]
+    if "summary_status" in document:
+        return ["AssemblyAI gave no summary, though one was asked for.", ""]
+    return []
 
 
 def _plain(text: str) -> str:

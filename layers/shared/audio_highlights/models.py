@@ -149,6 +149,7 @@ class Recording:
     attempts_before: int = 0  # `attempt` when people last asked for it again; it counts on, the chances do not
     attempts_waited: int = 0  # since then, those that asked the provider for nothing: there was no place
     retries_before: int = 0  # the same of `retried_transcripts`
+    metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def tries(self) -> int:
@@ -384,14 +385,14 @@ def without_url_queries(text: str) -> str:
     return _URL_QUERY.sub(r"\1", text)
 
 
-_CALL_ID_BYTES = 1024  # an index key may have 2,048
+CALL_ID_BYTES = 1024  # an index key may have 2,048
 
 
 def call_id_of(metadata: Mapping[str, str]) -> str | None:
     """What the object's metadata calls the call: `call_id`, or as header names often have it, `call-id`."""
     found = (metadata.get(name, "").strip() for name in ("call_id", "call-id"))
     call_id = next(filter(None, found), "")
-    return call_id if 0 < len(call_id.encode("utf-8", "surrogatepass")) <= _CALL_ID_BYTES else None
+    return call_id if 0 < len(call_id.encode("utf-8", "surrogatepass")) <= CALL_ID_BYTES else None
 
 
 def readable_metadata(text: str) -> str:

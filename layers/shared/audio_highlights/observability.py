@@ -4,9 +4,10 @@ import json
 import re
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.logging.types import PowertoolsLogRecord
+from aws_lambda_powertools.metrics import MetricUnit
 
 from audio_highlights.models import without_url_queries
 
@@ -35,5 +36,20 @@ def function_logger() -> Logger:
 
 
 def function_metrics() -> Metrics:
-    """The metrics of a function, written as log lines; POWERTOOLS_METRICS_NAMESPACE is the stack's name."""
+    """The metrics of a function, written as log lines; POWERTOOLS_METRICS_NAMESPACE is the stack's name.
+
+    Their one dimension is the function. An id in a dimension would be a metric per recording, and each is paid for.
+    """
     return Metrics()
+
+
+def write_metrics(metrics: Metrics) -> None:
+    """Write what was added, if anything was."""
+    if metrics.metric_set:
+        metrics.flush_metrics()
+
+
+def write_zero(name: str, service: str) -> None:
+    """Say of another function's metric that nothing is known to have happened, so that silence differs from rest."""
+    with single_metric(name=name, unit=MetricUnit.Count, value=0, default_dimensions={"service": service}):
+        pass

@@ -272,6 +272,7 @@ _EXCLUDE: Sequence[tuple[str, str]] = (
     ("speaker_options", "speakers_expected"),
     *((one, "redact_pii") for one in _BESIDE_REDACTION),
 )
+_REDACTED_AUDIO = "redact_pii_audio"
 _ON_BY_DEFAULT = "format_text", "punctuate"
 _SUMMARY_TYPES = {"catchy": ("gist", "headline")}
 _OTHER_SUMMARY_TYPES = "headline", "paragraph", "bullets", "bullets_verbose"
@@ -325,6 +326,15 @@ def recording_options(
     options = {**_beside(own, stack), **own}
     _check_together(options, options.get("speech_models", speech_models))
     return options
+
+
+def names_redacted_audio(stack: str, metadata: Mapping[str, str], tags: Mapping[str, str]) -> bool:
+    """Whether redacted audio is spoken of anywhere, in options that can be used or not.
+
+    Until it is known what was asked for, nobody may hear the audio then.
+    """
+    named = {name.lower().replace("-", "_") for name in (*metadata, *tags)}
+    return _REDACTED_AUDIO in stack or PREFIX.replace("-", "_") + _REDACTED_AUDIO in named
 
 
 def other_metadata(metadata: Mapping[str, str]) -> dict[str, str]:

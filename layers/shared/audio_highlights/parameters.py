@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from typing import Any, Self
 
 from audio_highlights.errors import RequestUnreadable
-from audio_highlights.models import folded
+from audio_highlights.models import CALL_ID_BYTES, folded
 
 MOST_DAYS = 92
 _USUAL_DAYS = 30
@@ -24,6 +24,7 @@ _PATTERNS = {
     "completed_at": _MOMENT,
     "recording_id": r"[0-9a-f]{32}",
     "phrase": r"(?s).{1,500}",
+    "call_id": rf"(?s).{{1,{CALL_ID_BYTES}}}",
 }
 
 type Key = dict[str, Any]
@@ -73,6 +74,15 @@ def words(name: str, text: str) -> str:
         message = f"`{name}` is empty."
         raise RequestUnreadable(message)
     return phrase
+
+
+def call_id(text: str) -> str:
+    """What a call is called, as rows have it."""
+    called = text.strip()
+    if not 0 < len(called.encode()) <= CALL_ID_BYTES:
+        message = f"`call_id` must have 1 to {CALL_ID_BYTES} bytes."
+        raise RequestUnreadable(message)
+    return called
 
 
 @dataclass(frozen=True, slots=True)

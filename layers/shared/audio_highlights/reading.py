@@ -23,6 +23,7 @@ from audio_highlights.parameters import (
     Cursor,
     Key,
     Period,
+    call_id,
     choice,
     given,
     is_recording_id,
@@ -51,6 +52,7 @@ class Catalogue(Protocol):
     def recordings_of(
         self, day: str, status: str | None, after: Key | None, most: int
     ) -> tuple[Sequence[Row], Key | None]: ...
+    def by_call(self, call_id: str, after: Key | None, most: int) -> tuple[Sequence[Row], Key | None]: ...
     def phrases_of(
         self, day: str, prefix: str, after: Key | None, most: int | None
     ) -> tuple[Sequence[Row], Key | None]: ...
@@ -86,6 +88,11 @@ _DETAILED = (
     "confidence",
     "speech_model",
     "metadata",
+    "call_id",
+    "options",
+    "insights",
+    "summary",
+    "summary_status",
 )
 _PHRASE = ("position", "text", "phrase", "count", "rank", "timestamps", "timestamps_cut")
 _SAYING = ("recording_id", "bucket", "key", "completed_at", *_PHRASE)
@@ -104,9 +111,11 @@ class Reader:
         self._now = now
 
     def recordings(self, asked: Mapping[str, str]) -> dict[str, Any]:
-        """Recordings of a period, newest first: a page of them."""
-        parameters = given(asked, "from", "to", "status", "limit", "cursor")
+        """Recordings of a period or of a call, newest first: a page of them."""
+        parameters = given(asked, "from", "to", "status", "call_id", "limit", "cursor")
         limit = number("limit", parameters.get("limit"), usual=50, most=100)
+        if "call_id" in parameters:
+            return self._of_call(call_id(parameters["call_id"]), limit, parameters)
         status = choice("status", parameters["status"], list(Status)) if "status" in parameters else None
         names = ("day", "created_at", "recording_id")
         place = self._place(parameters, names)
@@ -120,15 +129,38 @@ class Reader:
             "next": _next(last, place.period, parameters),
         }
 
+    def _of_call(self, called: str, limit: int, parameters: Mapping[str, str]) -> dict[str, Any]:
+        if {"from", "to", "status"} & set(parameters):
+            message = "Give `call_id` without `from`, `to` and `status`: all recordings of the call are listed."
+            raise RequestUnreadable(message)
+        names = ("call_id", "created_at", "recording_id")
+        after = Cursor.read(parameters, names, of_days=False).key if "cursor" in parameters else None
+        if after and after["call_id"] != called:
+            raise not_of_this_listing()
+        rows, last = self._catalogue.by_call(called, after, limit)
+        return {"recordings": [_shown(row, _LISTED) for row in rows], "next": _next(last, None, parameters)}
+
     def recording(self, recording_id: str) -> dict[str, Any]:
         """One recording with its highlights, and URLs of its files."""
         row = self._row(recording_id)
-        detail = {**_shown(row, _DETAILED), "highlights": [], "audio_url": self._catalogue.audio_url(row)}
+        detail = {**_shown(row, _DETAILED), "highlights": [], **self._audio(row)}
         if row["status"] == Status.COMPLETED:
             detail["highlights"] = list(_as_fits(self._catalogue.highlights(recording_id)))
             detail["transcript_url"] = self._catalogue.file_url(row["transcript_uri"])
             detail["highlights_url"] = self._catalogue.file_url(row["highlights_uri"])
         return detail
+
+    def _audio(self, row: Row) -> dict[str, Any]:
+        """What may be heard: where the audio was to be redacted too, that and nothing else, and only once it is there.
+
+        A completed row says what was asked for, another what may have been.
+        """
+        redacted = "redact_pii_audio" in row["options"] if "options" in row else row.get("redact_audio", False)
+        if not redacted:
+            return {"audio": "original", "audio_url": self._catalogue.audio_url(row)}
+        if uri := row.get("redacted_audio_uri"):
+            return {"audio": "redacted", "audio_url": self._catalogue.file_url(uri)}
+        return {"audio": "withheld", "audio_url": None}
 
     def export(self, recording_id: str, asked: Mapping[str, str]) -> export.File:
         """The highlights, or the captions, of a completed recording as a file."""

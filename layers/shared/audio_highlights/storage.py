@@ -98,6 +98,7 @@ def _recording(row: Mapping[str, Any]) -> Recording:
         retried_transcripts=frozenset(row.get("retried_transcripts", ())),
         extra_transcripts=frozenset(row.get("extra_transcripts", ())),
         attempts_before=int(row.get("attempts_before", 0)),
+        metadata=row.get("metadata", {}),
         attempts_waited=int(row.get("attempts_waited", 0)),
         retries_before=int(row.get("retries_before", 0)),
     )
@@ -108,7 +109,9 @@ def _shard(recording_id: str) -> str:
     return str(int(recording_id[:8], 16) % OPEN_SHARDS)
 
 
-def _first_row(upload: Upload, metadata: Mapping[str, str], now: datetime) -> dict[str, Any]:
+def _first_row(
+    upload: Upload, metadata: Mapping[str, str], now: datetime, *, redact_audio: bool = False
+) -> dict[str, Any]:
     """What a row says of its upload from the first moment on."""
     row = {
         "bucket": upload.bucket,
@@ -120,6 +123,7 @@ def _first_row(upload: Upload, metadata: Mapping[str, str], now: datetime) -> di
         "day": now.date().isoformat(),
         "metadata": dict(metadata) or None,
         "call_id": call_id_of(metadata),
+        "redact_audio": redact_audio or None,
     }
     return {name: value for name, value in row.items() if value is not None}
 
@@ -153,11 +157,13 @@ class Ledger:
         )
         return _read(answer["Item"]) if "Item" in answer else None
 
-    def claim(self, upload: Upload, metadata: Mapping[str, str], lease_seconds: int) -> Claim:
+    def claim(
+        self, upload: Upload, metadata: Mapping[str, str], lease_seconds: int, *, redact_audio: bool = False
+    ) -> Claim:
         """Take the recording for one attempt. Raises RecordingInWork while another claim's lease runs."""
         now = self._now()
         epoch = int(now.timestamp())
-        first = _first_row(upload, metadata, now)
+        first = _first_row(upload, metadata, now, redact_audio=redact_audio)
         names = {"#status": "status", "#lease": "lease_until", "#attempt": "attempt", "#reason": "reason"}
         names |= {"#transcript": "transcript_id", "#shard": "open_shard", "#due": "due_at"}
         names |= {f"#{name}": name for name in first}
@@ -204,12 +210,20 @@ class Ledger:
         first_since_asked = 0 < before.attempts_before == before.attempt
         return Claim(claimed_again, taken=True, unclear=before.status is Status.SUBMITTING or first_since_asked)
 
-    def refuse(self, upload: Upload, metadata: Mapping[str, str], reason: str, status: Status) -> Recording | None:
+    def refuse(
+        self,
+        upload: Upload,
+        metadata: Mapping[str, str],
+        reason: str,
+        status: Status,
+        *,
+        redact_audio: bool = False,
+    ) -> Recording | None:
         """Write a row that ends before any transcript was asked for; where there is a row already, return that."""
         now = self._now()
         row = {
             "recording_id": upload.recording_id,
-            **_first_row(upload, metadata, now),
+            **_first_row(upload, metadata, now, redact_audio=redact_audio),
             "status": status.value,
             "reason": reason,
             "attempt": 0,

@@ -57,7 +57,14 @@ from audio_highlights.models import (
     search_start,
     without_url_queries,
 )
-from audio_highlights.options import Options, has_key_phrases, other_metadata, recording_options, stack_options
+from audio_highlights.options import (
+    Options,
+    has_key_phrases,
+    names_redacted_audio,
+    other_metadata,
+    recording_options,
+    stack_options,
+)
 from audio_highlights.uploads import most_bytes
 
 WEBHOOK_HEADER = "x-audio-highlights-binding"
@@ -76,8 +83,12 @@ class Ledger(Protocol):
     """The table of recordings and the table of their phrases; see storage.Ledger."""
 
     def get(self, recording_id: str) -> Recording | None: ...
-    def claim(self, upload: Upload, metadata: Mapping[str, str], lease_seconds: int) -> Claim: ...
-    def refuse(self, upload: Upload, metadata: Mapping[str, str], reason: str, status: Status) -> Recording | None: ...
+    def claim(
+        self, upload: Upload, metadata: Mapping[str, str], lease_seconds: int, *, redact_audio: bool
+    ) -> Claim: ...
+    def refuse(
+        self, upload: Upload, metadata: Mapping[str, str], reason: str, status: Status, *, redact_audio: bool
+    ) -> Recording | None: ...
     def release(
         self, recording: Recording, reason: str, status: Status, due_at: datetime, *, waited: bool = False
     ) -> None: ...
@@ -202,6 +213,7 @@ class Sighting:
     metadata: Mapping[str, str] = field(default_factory=dict)
     options: Options = field(default_factory=dict)
     refusal: PermanentError | None = None
+    redact_audio: bool = False
 
 
 class Submitter:
@@ -242,15 +254,17 @@ class Submitter:
     def look(self, upload: Upload) -> Sighting:
         """Read what S3 holds for the event: the version id that the event may lack, and whether it can be submitted."""
         metadata: Mapping[str, str] = {}
+        redact_audio = False
         try:
             stored, head = self._media.look(upload)
             upload = _as_stored(upload, stored)
             metadata = other_metadata(stored.metadata)
+            redact_audio = names_redacted_audio(self._settings.transcript_options, stored.metadata, stored.tags)
             self._check(upload, stored, head)
             options = self._options(upload, stored)
         except PermanentError as refusal:
-            return Sighting(upload, metadata, refusal=refusal)
-        return Sighting(upload, metadata, options)
+            return Sighting(upload, metadata, refusal=refusal, redact_audio=redact_audio)
+        return Sighting(upload, metadata, options, redact_audio=redact_audio)
 
     def _options(self, upload: Upload, stored: StoredObject) -> Options:
         if self._stack_refusal:
@@ -272,13 +286,17 @@ class Submitter:
         """
         upload, refusal = sighting.upload, sighting.refusal
         if refusal:
-            there = self._ledger.refuse(upload, sighting.metadata, str(refusal), _end_of(refusal))
+            there = self._ledger.refuse(
+                upload, sighting.metadata, str(refusal), _end_of(refusal), redact_audio=sighting.redact_audio
+            )
             if there is None:
                 return self._told(upload, refusal)
             if there.status not in OPEN or there.transcript_id:
                 return self._duplicate(there, redelivered=redelivered)
             # An earlier attempt left it open: it ends with this reason, once nothing can be at work for it.
-        claim = self._ledger.claim(upload, sighting.metadata, self._settings.lease_seconds)
+        claim = self._ledger.claim(
+            upload, sighting.metadata, self._settings.lease_seconds, redact_audio=sighting.redact_audio
+        )
         if not claim.taken:
             return self._duplicate(claim.recording, redelivered=redelivered)
         return self._attempt(sighting, claim)
@@ -463,9 +481,11 @@ class Deliverer:
         events: Events,
         line: Line,
         now: Callable[[], datetime],
+        measure: Callable[[str, float], None] = lambda _name, _seconds: None,
     ) -> None:
         self._ledger = ledger
         self._provider = provider
+        self._measure = measure
         self._results = results
         self._results_queue = results_queue
         self._events = events
@@ -592,10 +612,16 @@ class Deliverer:
             elif _is_deleted(winner):
                 self._ledger.delete_again(recording)  # with the files just written
             return Outcome.DUPLICATE, "the recording had ended already"
+        if not recording.attempts_before:  # of one that was called anew, the time in between was nobody's
+            self._measure("seconds_to_highlights", self._seconds_since(recording.created_at))
+        self._measure("audio_seconds", transcript.audio_duration or 0)
         self._await_redacted_audio(recording, facts)
         self._events.put(HIGHLIGHTS_READY, {**_named(recording), **facts})
         self._line.leave(recording.recording_id)
         return Outcome.COMPLETED, f"{len(highlights)} highlights ({facts['highlights_status']})"
+
+    def _seconds_since(self, moment: str) -> float:
+        return max(0.0, (self._now() - datetime.fromisoformat(moment)).total_seconds())
 
     def _told_again(self, recording: Recording) -> tuple[Outcome, str]:
         """Do again what comes after the row is closed; the files too, in case another transcript's overwrote them."""
@@ -651,6 +677,7 @@ class Deliverer:
             **facts,
             **({"summary": whole_summary} if whole_summary else {}),
             "created_at": recording.created_at,
+            "metadata": dict(recording.metadata),
             "auto_highlights_result": transcript.body.get("auto_highlights_result"),
         }
         whole = {**transcript.body, "audio_url": without_url_queries(transcript.audio_url)}
@@ -693,18 +720,27 @@ class Sweeper:
 
         Stops at `until` (time.monotonic()). Returns how many rows were due, and what became of them: ended, open,
         submitted again, waiting, given up, could not be asked about, deleted, could not be deleted yet, looked at by
-        another; how many were called; how many places are taken; and whether the line is stopped (1 or 0).
+        another; how long the longest of those at work has been so; how many were called; how many places are taken;
+        and whether the line is stopped (1 or 0).
         """
         looked_at = ("ended", "open", "resubmitted", "waiting", "given_up", "unanswered", "taken")
-        counts = dict.fromkeys(("due", *looked_at, "deleted", "undeleted"), 0)
+        counts = dict.fromkeys(("due", *looked_at, "deleted", "undeleted", "oldest_at_work_seconds"), 0)
         flight = self._line.tidy()
         for recording in self._ledger.due(self._now()):
             if time.monotonic() >= until:
                 break
             counts["due"] += 1
             counts[self._look(recording)] += 1
+            counts["oldest_at_work_seconds"] = max(counts["oldest_at_work_seconds"], self._seconds_at_work(recording))
         called = self._line.call_for_room()
         return {**counts, "called": called, "in_flight": len(flight.holders), "stopped": int(bool(flight.stopped))}
+
+    def _seconds_at_work(self, recording: Recording) -> int:
+        """0 for one that is not: it waits, is being deleted, or was called anew, long after it was uploaded."""
+        if recording.status not in OPEN or waits(recording):
+            return 0
+        since = recording.submitted_at or (None if recording.attempts_before else recording.created_at)
+        return int((self._now() - datetime.fromisoformat(since)).total_seconds()) if since else 0
 
     def _look(self, recording: Recording) -> str:
         if recording.status is Status.DELETING:

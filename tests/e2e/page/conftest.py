@@ -1,7 +1,6 @@
 """The page in a real browser, on the deployed stack. Where there is no chromium these tests say so and are skipped."""
 
 import json
-import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,16 +10,19 @@ from urllib.parse import urlsplit
 
 import boto3
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from cli import recordings
 from cli.stack import Stack
 from tests.e2e.conftest import put_and_end, wait_for
+from tests.signed_in import user as user_of
 
 ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "samples" / "support-call.mp3"
 AXE = ROOT / ".tools" / "viewer" / "node_modules" / "axe-core" / "axe.min.js"
 _CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+_PATIENCE_MS = 20_000  # a function may have to start, on a busy machine
+expect.set_options(timeout=_PATIENCE_MS)
 # Without these it looks for updates and speaks to its maker.
 _QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
 
@@ -44,14 +46,10 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def user(stack: Stack) -> User:
+def user(stack: Stack) -> Iterator[User]:
     """A user of the stack's user pool, made for this run."""
-    made = User(f"ann-{secrets.token_hex(3)}@example.com", f"Aa1-{secrets.token_hex(8)}")
-    pool, whom = boto3.client("cognito-idp"), {"UserPoolId": stack.outputs["UserPoolId"], "Username": made.name}
-    email = [{"Name": "email", "Value": made.name}, {"Name": "email_verified", "Value": "true"}]
-    pool.admin_create_user(**whom, MessageAction="SUPPRESS", UserAttributes=email)
-    pool.admin_set_user_password(**whom, Password=made.password, Permanent=True)
-    return made
+    with user_of(stack.outputs["UserPoolId"]) as (name, password):
+        yield User(name, password)
 
 
 @dataclass
@@ -103,7 +101,7 @@ def _visits(browser: Browser, stack: Stack, tokens: str | None) -> Iterator[Visi
             kept = json.dumps(tokens)
             context.add_init_script(f"if (!sessionStorage.tokens) sessionStorage.setItem('tokens', {kept})")
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(_PATIENCE_MS)
         watch.over(page)
         page.goto(stack.page_url + path.removeprefix("/"))
         return page

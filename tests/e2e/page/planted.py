@@ -38,16 +38,28 @@ class _Nobody:
     """Is told, and does nothing."""
 
     def put(self, detail_type: str, detail: Mapping[str, Any]) -> None: ...
+    def send(self, body: Mapping[str, Any], *, delay_seconds: int = 0) -> None: ...
     def leave(self, recording_id: str) -> None: ...
 
 
-def plant(stack: Stack, key: str, audio: bytes, *, days_ago: float = 0, **answer: Any) -> Recording:
-    """A completed recording with this audio, for which the provider gave this answer so many days ago."""
+def plant(
+    stack: Stack,
+    key: str,
+    audio: bytes,
+    *,
+    days_ago: float = 0,
+    said_of_it: Mapping[str, str] | None = None,
+    **answer: Any,
+) -> Recording:
+    """A completed recording with this audio, for which the provider gave this answer so many days ago.
+
+    `said_of_it` is its object's metadata.
+    """
     now = lambda: datetime.now(UTC) - timedelta(days=days_ago)  # noqa: E731
     with _unseen(stack):
         boto3.client("s3").put_object(Bucket=stack.media_bucket, Key=key, Body=audio, ContentType="audio/mpeg")
     ledger = Ledger(stack.recordings_table, stack.highlights_table, now)
-    recording = ledger.claim(recordings.uploaded(stack, key), {}, lease_seconds=60).recording
+    recording = ledger.claim(recordings.uploaded(stack, key), said_of_it or {}, lease_seconds=60).recording
     transcript_id = f"planted-{recording.recording_id}"
     assert ledger.record_transcript(recording, transcript_id, Status.PROCESSING, overdue_seconds=600)
     body = {"id": transcript_id, "status": "completed", "language_code": "en_us", "audio_duration": 60, "words": []}
@@ -55,13 +67,20 @@ def plant(stack: Stack, key: str, audio: bytes, *, days_ago: float = 0, **answer
         ledger=ledger,
         provider=_Provider(body | answer),  # type: ignore[arg-type]
         results=Results(stack.outputs["ResultsBucketName"]),
-        results_queue=_Nobody(),  # type: ignore[arg-type]
+        results_queue=_Nobody(),
         events=_Nobody(),
         line=_Nobody(),  # type: ignore[arg-type]
         now=now,
     )
     deliverer.deliver(Finished(recording.recording_id, recording.attempt, transcript_id), redelivered=False)
     return recording
+
+
+def plant_redacted_audio(stack: Stack, recording: Recording, audio: bytes) -> None:
+    """The redacted audio of a planted recording, which the provider has made meanwhile."""
+    uri = Results(stack.outputs["ResultsBucketName"]).put_redacted_audio(recording, iter([audio]), "mp3")
+    ledger = Ledger(stack.recordings_table, stack.highlights_table, lambda: datetime.now(UTC))
+    assert ledger.note_redacted_audio(recording, uri)
 
 
 @contextmanager

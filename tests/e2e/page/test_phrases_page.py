@@ -52,7 +52,7 @@ def test_a_moment_plays_there_and_leads_to_the_recording(visit: Visit, said: str
     plays(page)
     lands_before(page, 5000)
     page.get_by_role("region", name="Player").get_by_role("link").click()
-    page.wait_for_url("**/?recording=*#t=5000")
+    page.wait_for_url("**/?recording=*#t=*")
     lands_before(page, 5000)
 
 

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 from typing import Any
+from urllib.parse import unquote
 from uuid import uuid4
 
 import boto3
@@ -14,7 +15,7 @@ from playwright.sync_api import Page, expect
 from cli.stack import Stack
 from tests.e2e.conftest import put_and_end
 from tests.e2e.page.conftest import ROOT, Visit, axe, until
-from tests.e2e.page.planted import long_call, plant, silence
+from tests.e2e.page.planted import long_call, plant, plant_redacted_audio, silence
 
 LEAD_S = 1.2  # so long before a word it may begin to play
 Highlights = list[dict[str, Any]]
@@ -34,7 +35,7 @@ def lands_before(page: Page, start_ms: int) -> None:
     start = start_ms / 1000
     until(
         page,
-        "([from, to]) => { const at = document.querySelector('audio, video').currentTime;"
+        "([from, to]) => { const at = document.querySelector('audio, video')?.currentTime;"
         " return from <= at && at <= to; }",
         [max(0.0, start - LEAD_S), start + 0.3],
     )
@@ -245,6 +246,77 @@ def test_a_completed_recording_without_highlights_says_so(
     page = visit(f"/?recording={recording.recording_id}")
     expect(page.get_by_role("main")).to_contain_text("Hello.")
     expect(page.get_by_role("main")).to_contain_text(words, ignore_case=True)
+
+
+def summarised(**answer: Any) -> dict[str, Any]:
+    request = {"summarization": {"summary_type": "bullets"}}
+    return {"speech_understanding": {"request": request, "response": {"summarization": answer}}}
+
+
+def test_a_summary_stands_above_the_transcript_and_what_else_was_found_among_the_facts(
+    visit: Visit, stack: Stack
+) -> None:
+    passages = [{"text": "Ada asks for <b>a refund</b>."}, {"text": "It is paid."}]
+    recording = plant(
+        stack,
+        f"{uuid4().hex}/refund.mp3",
+        silence(2),
+        said_of_it={"call_id": "4711 & more", "agent": "slt"},
+        speaker_labels=True,
+        utterances=[{"speaker": "A"}, {"speaker": "B"}],
+        sentiment_analysis_results=[{"sentiment": "NEUTRAL"}, {"sentiment": "NEUTRAL"}, {"sentiment": "POSITIVE"}],
+        iab_categories_result={"summary": {"Shopping>Refunds": 0.9}},
+        words=[{"text": "Hello.", "start": 0, "end": 500, "confidence": 0.9, "speaker": "A"}],
+        **summarised(status="success", summary=passages),
+    )
+    page = visit(f"/?recording={recording.recording_id}")
+    summary = page.get_by_role("region", name="Summary")
+    for passage in passages:
+        expect(summary.get_by_text(passage["text"], exact=True)).to_be_visible()
+    expect(summary).to_contain_text("As AssemblyAI gives it.")
+    above, below = summary.bounding_box(), page.get_by_text("Hello.").bounding_box()
+    assert above
+    assert below
+    assert above["y"] + above["height"] <= below["y"]
+    page.get_by_text("Facts", exact=True).click()
+    facts = page.locator(".facts")
+    for fact in (
+        "Speakers\n2",
+        "Sentiment\n2 neutral, 1 positive",
+        "Topics\nShopping › Refunds",
+        "Asked for\nspeaker_labels, speech_understanding.summarization",
+        "agent\nslt",
+    ):
+        assert fact in facts.inner_text()
+    assert axe(page) == []
+    page.get_by_role("link", name="4711 & more").click()
+    expect(page.get_by_text("Recordings of the call 4711 & more")).to_be_visible()
+    expect(page.get_by_role("link", name="refund.mp3", exact=True)).to_have_count(1)
+
+
+def test_a_summary_that_was_asked_for_and_is_not_there_is_told(visit: Visit, stack: Stack) -> None:
+    answer = summarised(status="failed", summary=None)
+    recording = plant(stack, f"{uuid4().hex}/refund.mp3", silence(2), **answer)
+    page = visit(f"/?recording={recording.recording_id}")
+    expect(page.get_by_text("AssemblyAI could not make the summary that was asked for.")).to_be_visible()
+
+
+def test_88_where_redacted_audio_was_asked_for_nothing_is_heard_until_that_is_there(visit: Visit, stack: Stack) -> None:
+    recording = plant(stack, f"{uuid4().hex}/refund.mp3", silence(30), redact_pii=True, redact_pii_audio=True)
+    page = visit(f"/?recording={recording.recording_id}")
+    expect(page.get_by_text("Only its redacted audio may be heard.")).to_be_visible()
+    expect(page.get_by_role("button", name="Play", exact=True)).to_be_hidden()
+    page.keyboard.press(" ")
+    assert page.evaluate("document.querySelector('video').src") == ""
+    assert page.locator("[src*='refund.mp3']").count() == 0
+    plant_redacted_audio(stack, recording, silence(7))
+    page.get_by_role("button", name="Play", exact=True).click()
+    plays(page)
+    expect(page.get_by_text("Only its redacted audio may be heard.")).to_be_hidden()
+    src = unquote(page.evaluate("document.querySelector('video').src"))
+    assert f"/redacted/dt={recording.day}/{recording.recording_id}" in src
+    page.get_by_text("Facts", exact=True).click()
+    expect(page.locator(".facts")).to_contain_text("redacted, as AssemblyAI gives it")
 
 
 def test_a_recording_that_does_not_exist_is_no_riddle(visit: Visit) -> None:

@@ -187,6 +187,33 @@ def test_the_list_is_filtered_by_name_and_by_status(visit: Visit, stack: Stack, 
     expect(row_of(page, name)).to_be_visible()
 
 
+def test_the_search_box_finds_a_call_whose_recordings_are_not_loaded(visit: Visit, stack: Stack) -> None:
+    called = f"call-{uuid4().hex[:8]}"
+    names = [f"{uuid4().hex[:8]}.mp3" for _ in range(2)]
+    for name in names:
+        plant(stack, f"calls/{name}", silence(2), days_ago=200, said_of_it={"call_id": called})
+    page = visit("/")
+    box = page.get_by_role("searchbox")
+    box.fill(called)
+    page.get_by_role("button", name=f"Look for call id {called}").click()
+    for name in names:
+        expect(row_of(page, name)).to_be_visible()
+    expect(page.get_by_role("row")).to_have_count(1 + len(names))
+    expect(page.get_by_label("Status")).to_be_hidden()
+    box.fill(names[0])
+    expect(page.get_by_role("row")).to_have_count(2)
+    page.reload()
+    expect(page.get_by_text(f"Recordings of the call {called}")).to_be_visible()
+    assert axe(page) == []
+    page.get_by_role("link", name="All recordings").click()
+    expect(page.get_by_label("Status")).to_be_visible()
+
+
+def test_a_call_that_nobody_knows_is_no_riddle(visit: Visit) -> None:
+    page = visit("/?call=nobody%27s")
+    expect(page.get_by_role("heading", name="No recording of this call")).to_be_visible()
+
+
 def test_the_list_is_sorted_by_a_click_on_a_column_and_says_so(visit: Visit, call: dict[str, Any]) -> None:
     page = visit("/")
     header = page.get_by_role("columnheader", name="Name")
