@@ -21,7 +21,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo local view local-down upload test unit pictures soak mutants check secrets-baseline check-api-schema \
-	bench-recognition bench-phrases format lock build deploy deploy-analytics clean
+	bench-recognition bench-phrases bench-requests format lock build deploy deploy-analytics clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,7 +41,7 @@ local-down: ## Stop what `make local` or `make demo` started
 upload: install ## Upload FILE=... to the local stack (or the one of your environment) and follow it
 	@test -n "$$FILE" || { echo "Say which file: make upload FILE=path/to/recording.mp3"; exit 2; }
 	@if [ -z "$$AWS_ENDPOINT_URL$$STACK_NAME" ] && [ -f .local/env ]; then . ./.local/env; fi; \
-		$(PYTHON) -m cli upload "$$FILE"
+		$(BIN)/highlights upload "$$FILE"
 
 test: install .tools/viewer/installed ## All tests: unit, integration, and end to end on a local stack of their own
 	@$(PYTHON) -m pytest -n 3 --dist loadgroup
@@ -85,6 +85,9 @@ bench-recognition: install ## Word errors, time and memory of the local recognis
 
 bench-phrases: install ## Compare key phrases with a reference: ARGS="transcript.json ..." (see bench/README.md)
 	@$(PYTHON) -m bench.phrases $(ARGS)
+
+bench-requests: install ## Count the AWS requests that a recording takes, for cli/prices.toml
+	@$(PYTHON) -m bench.aws_requests
 
 secrets-baseline: install ## After a look at what the secret scan found: it is made up, and may stay
 	$(PYTHON) -m tests.secret_scan --accept

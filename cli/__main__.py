@@ -1,45 +1,36 @@
-"""The commands: `python -m cli --help`."""
+"""Work with the recordings of a stack, on AWS or on this machine, with your own credentials.
 
-from pathlib import Path
-from typing import Annotated
+Exit codes: 0 fine, 1 something failed or is not there, 2 the command cannot be meant so, 3 waited in vain, 4 no such
+stack, or AWS refuses.
+"""
 
 import typer
-from rich.console import Console
 
-from cli import recordings
-from cli.display import highlights_view, upload_and_follow
-from cli.stack import Stack, StackNotFound
+from cli.commands import backfilling, operating, ordering, reading, uploading
+from cli.output import Commands
 
-app = typer.Typer(add_completion=False, help=__doc__, no_args_is_help=True)
-console = Console()
+app = typer.Typer(cls=Commands, add_completion=False, help=__doc__, no_args_is_help=True)
 
 
 @app.callback()
 def main() -> None:
-    """Work with the recordings of a stack."""
+    """What all commands share: nothing."""
 
 
-@app.command()
-def upload(
-    path: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="The recording.")],
-    stack_name: Annotated[str, typer.Option("--stack", envvar="STACK_NAME")] = "audio-highlights",
-    key: Annotated[str | None, typer.Option(help="The object key; the file's name by default.")] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for the end.")] = 1800,
-) -> None:
-    """Upload a recording, follow it and show its highlights. Exits 1 if it does not complete."""
-    try:
-        stack = Stack.named(stack_name)
-        row = upload_and_follow(console, stack, path, key or path.name, timeout)
-    except (StackNotFound, TimeoutError) as trouble:
-        console.print(str(trouble), style="red", markup=False, soft_wrap=True)
-        raise typer.Exit(1) from None
-    if row["status"] != "completed":
-        console.print(
-            f"{row['status']}: {row.get('reason')}", style="red", markup=False, highlight=False, soft_wrap=True
-        )
-        raise typer.Exit(1)
-    console.print(highlights_view(row, recordings.highlights(stack, row["recording_id"])))
+main.__doc__ = __doc__
 
+app.command()(uploading.upload)
+app.command("list")(reading.list_)
+app.command()(reading.show)
+app.command()(reading.watch)
+app.command()(reading.search)
+app.command()(reading.phrases)
+app.command()(ordering.retry)
+app.command()(ordering.delete)
+app.command()(backfilling.backfill)
+app.command()(operating.cost)
+app.command("doctor")(operating.examine)
+app.command()(operating.redrive)
 
 if __name__ == "__main__":
     app()

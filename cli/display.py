@@ -1,6 +1,8 @@
-"""How a recording looks on a terminal: its way there, and its highlights."""
+"""How recordings look on a terminal: their way there, lists of them, one with its highlights, phrases."""
 
 import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +15,48 @@ from rich.table import Table
 from rich.text import Text
 
 from cli import recordings
+from cli.output import readable
 from cli.stack import Stack
 
+_SHORT_ID = 8
+_BARS = "▁▂▃▄▅▆▇█"
+_STYLES = {"completed": "green", "failed": "red", "ignored": "yellow", "deleting": "dim"}
+_FACTS = (
+    ("s3", "s3"),
+    ("recording", "recording_id"),
+    ("came", "created_at"),
+    ("ended", "completed_at"),
+    ("language", "language_code"),
+    ("model", "speech_model"),
+    ("transcript", "transcript_id"),
+    ("attempts", "attempt"),
+    ("call", "call_id"),
+    ("options", "options"),
+    ("found besides", "insights"),
+    ("metadata", "metadata"),
+    ("files", "highlights_uri"),
+    ("", "transcript_uri"),
+    ("", "redacted_audio_uri"),
+)
 _STAGES = ("uploading", "submitting", "processing", "completed")
 _LEAST_TIMELINE = 16
 _FIRST_TIMES = 3
 
 
-def upload_and_follow(console: Console, stack: Stack, path: Path, key: str, timeout_seconds: float) -> dict[str, Any]:
+def upload_and_follow(
+    console: Console,
+    stack: Stack,
+    path: Path,
+    key: str,
+    timeout_seconds: float,
+    *,
+    metadata: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """Upload the file and show its way until its row has ended; returns the row."""
     started = time.monotonic()
-    with Progress(console=console, transient=True) as bar:
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(f"uploading {escape(path.name)}", total=path.stat().st_size)
-        uploaded = recordings.upload(stack, path, key, lambda step: bar.advance(task, step))
+        uploaded = recordings.upload(stack, path, key, lambda step: bar.advance(task, step), metadata)
     said = f"Uploaded to {uploaded.name}, recording {uploaded.recording_id}."
     console.print(said, markup=False, highlight=False, soft_wrap=True)
     last: dict[str, Any] = {}
@@ -91,13 +122,12 @@ def highlights_view(row: dict[str, Any], items: list[dict[str, Any]]) -> Rendera
     table.add_column(_Timeline([], duration_ms, scale=True), ratio=1, min_width=_LEAST_TIMELINE)
     for item in items:
         starts = [int(stamp["start"]) for stamp in item["timestamps"]]
-        more = " …" if len(starts) > _FIRST_TIMES else ""
         rank = item.get("rank")
         table.add_row(
             "–" if rank is None else f"{rank:.2f}",
             str(item["count"]),
             Text(str(item["text"])),
-            " ".join(_clock(start) for start in starts[:_FIRST_TIMES]) + more,
+            _first_times(starts),
             _Timeline(starts, duration_ms),
         )
     return Group(_summary(row), Text(), table)
@@ -130,6 +160,122 @@ def timeline(starts_ms: list[int], duration_ms: int, cells: int) -> str:
     return "".join(line)
 
 
+def recordings_view(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """A list of recordings, one line each."""
+    table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
+    for column, width in (("recording", 9), ("came (UTC)", 16), ("status", 10), ("length", 7)):
+        table.add_column(column, no_wrap=True, width=width)
+    table.add_column("key", no_wrap=True, overflow="ellipsis", ratio=2)
+    table.add_column("top phrases, or why not", no_wrap=True, overflow="ellipsis", ratio=3)
+    for row in rows:
+        status = str(row["status"])
+        phrases = ", ".join(row.get("top_highlights") or ())
+        why = row.get("reason") or ("" if row.get("highlights_status") in (None, "success") else _no_highlights(row))
+        length = _clock(_duration_ms(row)) if row.get("audio_duration") else "–"
+        table.add_row(
+            str(row["recording_id"])[:_SHORT_ID],
+            str(row["created_at"])[:16].replace("T", " "),
+            Text(status, _STYLES.get(status, "cyan")),
+            length,
+            Text(readable(row["key"])),
+            Text(readable(phrases or why)),
+        )
+    return table
+
+
+def recording_view(row: dict[str, Any], items: list[dict[str, Any]]) -> RenderableType:
+    """One recording: what is known of it, and its highlights."""
+    facts = Table(box=None, pad_edge=False, show_header=False)
+    facts.add_column(style="bold", no_wrap=True)
+    facts.add_column(overflow="fold")
+    status = str(row["status"])
+    facts.add_row("status", Text(status, _STYLES.get(status, "cyan")))
+    if row.get("reason"):
+        facts.add_row("why", Text(readable(row["reason"])))
+    shown = {**row, "s3": f"s3://{row['bucket']}/{row['key']}"}
+    for label, name in _FACTS:
+        if shown.get(name):
+            facts.add_row(label, Text(readable(_in_words(shown[name]))))
+    if row.get("summary") or row.get("summary_status"):
+        facts.add_row("summary", Text(str(row.get("summary") or f"none ({row['summary_status']})")))
+    if status != "completed":
+        return facts
+    return Group(facts, Text(), highlights_view(row, items))
+
+
+def phrases_view(said: Mapping[str, Any]) -> RenderableType:
+    """What was said most, with a bar for each day."""
+    table = _table("recordings", "times", "phrase", f"{said['from']} to {said['to']}")
+    table.columns[0].justify = table.columns[1].justify = "right"
+    for one in said["phrases"]:
+        table.add_row(str(one["recordings"]), str(one["count"]), Text(readable(one["text"])), Text(bars(one["trend"])))
+    return table
+
+
+def sayings_view(sayings: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Who says a phrase, and when."""
+    table = _table("recording", "ended (UTC)", "phrase", "count", "said at", "key")
+    table.columns[3].justify = "right"
+    table.columns[5].overflow = "ellipsis"
+    table.columns[5].no_wrap = True
+    for one in sayings:
+        starts = [int(stamp["start"]) for stamp in one["timestamps"]]
+        table.add_row(
+            str(one["recording_id"])[:_SHORT_ID],
+            str(one["completed_at"])[:16].replace("T", " "),
+            Text(readable(one["text"])),
+            str(one["count"]),
+            _first_times(starts),
+            Text(readable(one["key"])),
+        )
+    return table
+
+
+def bars(numbers: Sequence[int]) -> str:
+    """A little bar for each number; a dot for 0."""
+    most = max(numbers, default=0)
+    return "".join(_BARS[(number * len(_BARS) - 1) // most] if number else "·" for number in numbers)
+
+
+def counted(statuses: Mapping[str, int]) -> str:
+    """How many are in which state."""
+    return ", ".join(f"{number:,} {status}" for status, number in sorted(statuses.items()) if number)
+
+
+def states(rows: Mapping[str, Mapping[str, Any]], recording_ids: Sequence[str]) -> Counter[str]:
+    """In which states these recordings are."""
+    return Counter(str(rows[one]["status"]) if one in rows else "announced" for one in recording_ids)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column)
+    return table
+
+
+def _no_highlights(row: Mapping[str, Any]) -> str:
+    """Why a completed recording has none, or how they are."""
+    return {
+        "empty": "no phrases found",
+        "unavailable": "the key phrase model failed",
+        "missing": "no key phrases came",
+        "language_not_supported": "not English: there are no key phrases",
+    }.get(str(row["highlights_status"]), "")
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {_in_words(one)}" for name, one in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_in_words, value))
+    return str(value)
+
+
+def _first_times(starts_ms: Sequence[int]) -> str:
+    return " ".join(map(_clock, starts_ms[:_FIRST_TIMES])) + (" …" if len(starts_ms) > _FIRST_TIMES else "")
+
+
 def _summary(row: dict[str, Any]) -> Text:
     return Text(
         f"{row['key']}: {row.get('highlight_count', 0)} highlights ({row.get('highlights_status')}), "
@@ -138,7 +284,7 @@ def _summary(row: dict[str, Any]) -> Text:
     )
 
 
-def _duration_ms(row: dict[str, Any]) -> int:
+def _duration_ms(row: Mapping[str, Any]) -> int:
     return 1000 * int(row.get("audio_duration") or 0)
 
 

@@ -11,6 +11,7 @@ _TOGETHER = ("e2e/test_soak.py", "e2e/page", "e2e", "integration/engine", "integ
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--pictures", type=Path, metavar="FOLDER", help="Keep the pictures of the page there.")
+    parser.addoption("--cli-page", action="store_true", help="Write what the commands said into docs/cli.md.")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

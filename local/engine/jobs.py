@@ -99,13 +99,14 @@ class Jobs:
     def counts(self) -> dict[str, Any]:
         """Return what a test of thousands wants to add up; jobs by audio_url without its query.
 
-        "answers" are those of the webhooks: attempts by HTTP status, or "no answer"; "owed" are deliveries
-        not over yet.
+        "billed" are transcripts that completed, deleted ones too. "answers" are those of the webhooks: attempts by
+        HTTP status, or "no answer"; "owed" are deliveries not over yet.
         """
         return {
             "creates": self._transcripts.creates(),
             "transcripts": self._transcripts.statuses(),
             "deleted": self._transcripts.deleted(),
+            "billed": self._transcripts.billed(),
             "webhooks": self._webhooks.counts(),
         }
 

@@ -24,7 +24,8 @@ CREATE TABLE IF NOT EXISTS transcripts (
 );
 CREATE INDEX IF NOT EXISTS by_status ON transcripts (status, number);
 CREATE TABLE IF NOT EXISTS starts (transcript_id TEXT PRIMARY KEY, count INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS creates (audio_url TEXT PRIMARY KEY, count INTEGER NOT NULL)
+CREATE TABLE IF NOT EXISTS creates (audio_url TEXT PRIMARY KEY, count INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS billed (transcript_id TEXT PRIMARY KEY, seconds INTEGER NOT NULL)
 """
 _PAGE = """
 SELECT id, status, created, completed, audio_url, error FROM transcripts
@@ -109,6 +110,12 @@ class Transcripts:
                 transcript_id,
             ),
         )
+        if transcript["status"] == "completed" and transcript.get("audio_duration") is not None:
+            # Once: who deletes it later has paid for it all the same.
+            self._db.execute(
+                "INSERT OR IGNORE INTO billed (transcript_id, seconds) VALUES (?, ?)",
+                (transcript_id, transcript["audio_duration"]),
+            )
         return transcript
 
     def forget_webhook_secret(self, transcript_id: str) -> None:
@@ -150,6 +157,11 @@ class Transcripts:
         """Return how many transcripts their owners deleted."""
         query = "SELECT count(*) AS number FROM transcripts WHERE audio_url = ?"
         return int(self._db.execute(query, (DELETED_URL,)).fetchone()["number"])
+
+    def billed(self) -> dict[str, int]:
+        """Return how many transcripts were completed and how many seconds of audio they are billed for."""
+        query = "SELECT count(*) AS transcripts, coalesce(sum(seconds), 0) AS seconds FROM billed"
+        return dict(self._db.execute(query).fetchone())
 
     def starts(self, transcript_id: str) -> int:
         """Return how often the job was started and neither ended nor was stopped in good order."""

@@ -511,11 +511,14 @@ def test_counts_tell_what_a_load_test_adds_up(start_engine: Callable[..., Engine
         return None if counts["webhooks"]["owed"] or set(counts["transcripts"]) - {"completed", "error"} else counts
 
     wait_for(quiet, "end of all jobs")
+    completed = engine.call("GET", "/v2/transcript?status=completed").json()["transcripts"]
+    lengths = [engine.call("GET", f"/v2/transcript/{one['id']}").json()["audio_duration"] for one in completed]
     engine.call("DELETE", f"/v2/transcript/{jobs_of(engine, b)[0]}")
     engine.stop()
     assert start_engine(*flags).call("GET", "/counts").json() == {
         "creates": {a: 2, b: 1, web.url("/none"): 1},
         "transcripts": {"completed": 3, "error": 1},
         "deleted": 1,
+        "billed": {"transcripts": 3, "seconds": sum(lengths)},
         "webhooks": {"answers": {"200": 3, "500": 1}, "owed": 0},
     }

@@ -92,7 +92,7 @@ def test_what_is_piped_has_every_stage_on_a_line_that_ends(monkeypatch: pytest.M
     path.write_bytes(b"x")
     rows = [None, {"status": "submitting"}, {"status": "processing", "transcript_id": "t1"}, ROW]
 
-    def upload(stack: Stack, path: Path, key: str, progress: Any) -> Upload:
+    def upload(stack: Stack, path: Path, key: str, progress: Any, metadata: None) -> Upload:
         progress(1)
         return Upload("bucket", key, "v1", "e1", 1)
 
