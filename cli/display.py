@@ -185,22 +185,20 @@ def recordings_view(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
 
 def recording_view(row: dict[str, Any], items: list[dict[str, Any]]) -> RenderableType:
     """One recording: what is known of it, and its highlights."""
-    facts = Table(box=None, pad_edge=False, show_header=False)
-    facts.add_column(style="bold", no_wrap=True)
-    facts.add_column(overflow="fold")
     status = str(row["status"])
-    facts.add_row("status", Text(status, _STYLES.get(status, "cyan")))
+    facts: list[tuple[str, Text]] = [("status", Text(status, _STYLES.get(status, "cyan")))]
     if row.get("reason"):
-        facts.add_row("why", Text(readable(row["reason"])))
+        facts.append(("why", Text(readable(row["reason"]))))
     shown = {**row, "s3": f"s3://{row['bucket']}/{row['key']}"}
-    for label, name in _FACTS:
-        if shown.get(name):
-            facts.add_row(label, Text(readable(_in_words(shown[name]))))
+    facts += [(label, Text(readable(_in_words(shown[name])))) for label, name in _FACTS if shown.get(name)]
     if row.get("summary") or row.get("summary_status"):
-        facts.add_row("summary", Text(str(row.get("summary") or f"none ({row['summary_status']})")))
-    if status != "completed":
-        return facts
-    return Group(facts, Text(), highlights_view(row, items))
+        facts.append(("summary", Text(readable(row.get("summary") or f"none ({row['summary_status']})"))))
+    width = max(len(label) for label, _ in facts) + 2
+    # Whole lines, to be copied: the terminal breaks them.
+    lines = [
+        Text(label.ljust(width), "bold", no_wrap=True, overflow="ignore").append_text(value) for label, value in facts
+    ]
+    return Group(*lines, Text(), highlights_view(row, items)) if status == "completed" else Group(*lines)
 
 
 def phrases_view(said: Mapping[str, Any]) -> RenderableType:

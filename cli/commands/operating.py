@@ -85,7 +85,9 @@ def _cost_view(found: Cost, by: By | None) -> Table:
         By.OPTION: list(found.by_option.items()),
         By.RECORDING: [
             (f"{one[:8]}  {readable(found.keys[one])}", share)
-            for one, share in sorted(found.by_recording.items(), key=lambda pair: -pair[1].provider)[:_SHOWN_RECORDINGS]
+            for one, share in sorted(
+                found.by_recording.items(), key=lambda pair: (-pair[1].provider, found.keys[pair[0]])
+            )[:_SHOWN_RECORDINGS]
         ],
     }[by]
     for name, share in [*shares, ("total", found.total)]:

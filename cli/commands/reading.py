@@ -104,7 +104,7 @@ def show(
     for number, (row, items) in enumerate(found):
         if number:
             console.rule()
-        console.print(recording_view(row, items))
+        console.print(recording_view(row, items), crop=False)
         console.print(f"\nplay it: {stack.link(row['recording_id'])}", markup=False, highlight=False, soft_wrap=True)
 
 
