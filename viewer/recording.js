@@ -231,7 +231,7 @@ class RecordingPage {
       ["Confidence", recording.confidence !== undefined && `${Math.round(recording.confidence * 100)} %`],
       ["Audio", recording.audio === "redacted" && "redacted, as AssemblyAI gives it"],
       ...found(recording.insights ?? {}),
-      ["Asked for", recording.options?.filter((name) => name !== "auto_highlights").join(", ")],
+      ["Asked for", recording.options?.filter((name) => name !== "auto_highlights").join(", ") || undefined],
       ["Attempts", recording.attempt > 1 && recording.attempt],
       ["Transcript", recording.transcript_id],
       ["Call", recording.call_id && callLink(recording.call_id)],
@@ -391,10 +391,10 @@ class RecordingPage {
       return;
     }
     this.#transcript.show(this.#words, this.#moments);
+    this.#transcript.at(this.#player.position, { follow: false }); // it opens at its beginning
     this.#transcript.choose(this.#chosen, this.#moment);
     this.#player.know(this.#length());
     this.#timeline.show({ words: this.#words, length: this.#player.length });
-    this.#transcript.at(this.#player.position);
     if (this.#moment) this.#transcript.reveal(this.#moment.start);
     else if (this.#player.position) this.#transcript.reveal(this.#player.position);
   }
@@ -568,7 +568,7 @@ function found(insights) {
     ["Chapters", insights.chapters],
     ["Action items", insights.action_items],
     ["Redacted", insights.redact_pii && "what identifies people is left out of the text"],
-  ];
+  ].filter(([, fact]) => fact);
 }
 
 function callLink(callId) {

@@ -128,14 +128,14 @@ export class Transcript {
   }
 
   /** Marks the word that is said at `ms` and, while following, keeps it in sight. */
-  at(ms) {
+  at(ms, { follow = true } = {}) {
     if (!this.#words) return;
     const word = this.#words.at(ms);
     if (word === this.#spoken) return;
     this.#spoken = word;
     const [range] = word === undefined ? [] : this.#ranges(word, word);
     this.#set("spoken", range ? [range] : []);
-    if (range && this.#following) this.#keepInSight(range);
+    if (range && follow && this.#following) this.#keepInSight(range);
   }
 
   /** Follows again what is said, from where it is now. */
@@ -411,7 +411,7 @@ export class Transcript {
   #keepInSight(range, { always = false, again = 2 } = {}) {
     const box = range.getBoundingClientRect();
     const top = this.bar.getBoundingClientRect().height + 16;
-    const bottom = (document.querySelector(".dock")?.getBoundingClientRect().top ?? innerHeight) - 48;
+    const bottom = (document.querySelector(".dock:not([hidden])")?.getBoundingClientRect().top ?? innerHeight) - 48;
     if (!always && box.top >= top && box.bottom <= bottom) return;
     const by = box.top - top - (bottom - top) * 0.25;
     const far = Math.abs(by) > innerHeight * 1.5;

@@ -256,7 +256,7 @@ def summarised(**answer: Any) -> dict[str, Any]:
 def test_a_summary_stands_above_the_transcript_and_what_else_was_found_among_the_facts(
     visit: Visit, stack: Stack
 ) -> None:
-    passages = [{"text": "Ada asks for <b>a refund</b>."}, {"text": "It is paid."}]
+    passages = [{"text": "Ada asks for <b>a refund</b>."}, *({"text": f"{month} is paid."} for month in range(1, 13))]
     recording = plant(
         stack,
         f"{uuid4().hex}/refund.mp3",
@@ -278,6 +278,7 @@ def test_a_summary_stands_above_the_transcript_and_what_else_was_found_among_the
     assert above
     assert below
     assert above["y"] + above["height"] <= below["y"]
+    assert page.evaluate("scrollY") == 0  # it is read from its beginning
     page.get_by_text("Facts", exact=True).click()
     facts = page.locator(".facts")
     for fact in (
@@ -288,6 +289,7 @@ def test_a_summary_stands_above_the_transcript_and_what_else_was_found_among_the
         "agent\nslt",
     ):
         assert fact in facts.inner_text()
+    assert "Entities" not in facts.inner_text()  # none were asked for
     assert axe(page) == []
     page.get_by_role("link", name="4711 & more").click()
     expect(page.get_by_text("Recordings of the call 4711 & more")).to_be_visible()
@@ -302,10 +304,14 @@ def test_a_summary_that_was_asked_for_and_is_not_there_is_told(visit: Visit, sta
 
 
 def test_88_where_redacted_audio_was_asked_for_nothing_is_heard_until_that_is_there(visit: Visit, stack: Stack) -> None:
-    recording = plant(stack, f"{uuid4().hex}/refund.mp3", silence(30), redact_pii=True, redact_pii_audio=True)
+    said = [{"text": "Hello.", "start": 0, "end": 500, "confidence": 0.9, "speaker": None}]
+    redact: dict[str, Any] = {"redact_pii": True, "redact_pii_audio": True}
+    recording = plant(stack, f"{uuid4().hex}/refund.mp3", silence(30), words=said, **redact)
     page = visit(f"/?recording={recording.recording_id}")
     expect(page.get_by_text("Only its redacted audio may be heard.")).to_be_visible()
     expect(page.get_by_role("button", name="Play", exact=True)).to_be_hidden()
+    expect(page.get_by_text("Hello.")).to_be_visible()
+    assert page.evaluate("scrollY") == 0
     page.keyboard.press(" ")
     assert page.evaluate("document.querySelector('video').src") == ""
     assert page.locator("[src*='refund.mp3']").count() == 0
