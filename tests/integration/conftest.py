@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import boto3
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
+from audio_highlights.storage import Ledger
 from local.stack import PROJECT, Local
 from tests.running_system import running
 
@@ -57,3 +59,24 @@ def bucket(local_system: Local) -> str:
 def versioned_bucket(bucket: str) -> str:
     boto3.client("s3").put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     return bucket
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.moment = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+    def pass_by(self, seconds: int) -> None:
+        self.moment += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def ledger(tables: Tables, clock: Clock) -> Ledger:
+    return Ledger(tables.recordings, tables.highlights, clock)

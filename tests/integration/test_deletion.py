@@ -13,19 +13,9 @@ from botocore.exceptions import ClientError
 from audio_highlights.errors import PermanentError, StorageBusy
 from audio_highlights.models import Recording, Status, Upload
 from audio_highlights.storage import Eraser, Ledger, Results
-from tests.integration.conftest import Tables
+from tests.integration.conftest import Clock, Tables
 from tests.integration.test_buckets import KEY, put
-from tests.integration.test_ledger import LEASE, OVERDUE, UPLOAD, Clock, highlight, raw, submitted
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def ledger(tables: Tables, clock: Clock) -> Ledger:
-    return Ledger(tables.recordings, tables.highlights, clock)
+from tests.integration.test_ledger import LEASE, OVERDUE, UPLOAD, highlight, raw, submitted
 
 
 def failed(ledger: Ledger) -> Recording:

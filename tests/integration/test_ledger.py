@@ -13,32 +13,11 @@ from audio_highlights.catalogue import Catalogue
 from audio_highlights.errors import RecordingInWork
 from audio_highlights.models import Entry, Flight, Highlight, Recording, Status, Upload
 from audio_highlights.storage import Bookmark, InFlight, Ledger
-from tests.integration.conftest import Tables
+from tests.integration.conftest import Clock, Tables
 
 UPLOAD = Upload("calls", "a b+c/ü.mp3", "v1", "e1", 4711)
 LEASE = 120
 OVERDUE = 900
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.moment = datetime(2026, 11, 22, 12, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.moment
-
-    def pass_by(self, seconds: int) -> None:
-        self.moment += timedelta(seconds=seconds)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def ledger(tables: Tables, clock: Clock) -> Ledger:
-    return Ledger(tables.recordings, tables.highlights, clock)
 
 
 def raw(tables: Tables, recording_id: str = UPLOAD.recording_id) -> dict[str, Any]:
