@@ -20,7 +20,7 @@ export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo local view local-down upload test unit pictures soak mutants check secrets-baseline check-api-schema \
+.PHONY: help install demo local view local-down upload test unit pictures backfill-test soak mutants check secrets-baseline check-api-schema \
 	bench-recognition bench-phrases bench-requests format lock build deploy deploy-analytics clean
 
 help: ## Show this help
@@ -51,6 +51,9 @@ unit: install ## The unit tests alone: no network, seconds
 
 pictures: install .tools/viewer/installed ## Take the README's pictures of the page anew
 	@$(PYTHON) -m pytest tests/e2e/page/test_pictures.py --pictures docs/pictures
+
+backfill-test: install ## N=500 objects from before the stack, the back-fill killed in between: each is paid for once
+	@BACKFILL_OBJECTS=$(or $(N),500) $(PYTHON) -m pytest tests/e2e/test_backfill.py
 
 mutants: install ## Break the protocol, one way at a time; a test must notice each (5 minutes)
 	@$(PYTHON) -m tests.mutants
