@@ -10,16 +10,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
-from boto3.dynamodb.conditions import Key
 
 from audio_highlights.config import utc_now
-from audio_highlights.models import Upload, present_version
+from audio_highlights.models import ENDED, Upload, present_version
 from audio_highlights.reading import Reader
 from cli.output import NotFound, usage
 from cli.periods import windows
 from cli.stack import Row, Stack
 
-ENDED = ("completed", "failed", "ignored")
 _POLL_SECONDS = 0.5
 _LEAST_PREFIX = 4
 _PREFIX_DAYS = 31  # in which an id is looked for of which the beginning alone is given
@@ -184,15 +182,7 @@ def follow(stack: Stack, recording_id: str, timeout_seconds: float) -> Iterator[
 
 def highlights(stack: Stack, recording_id: str) -> list[dict[str, Any]]:
     """The recording's items in the HighlightsTable, highest rank first."""
-    table = boto3.resource("dynamodb").Table(stack.highlights_table)
-    items: list[dict[str, Any]] = []
-    query: dict[str, Any] = {"KeyConditionExpression": Key("recording_id").eq(recording_id)}
-    while True:
-        page = table.query(**query)
-        items += page["Items"]
-        if "LastEvaluatedKey" not in page:
-            return items
-        query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+    return [dict(item) for item in stack.catalogue().highlights(recording_id)]
 
 
 def document(uri: str) -> dict[str, Any]:

@@ -14,11 +14,9 @@ from audio_highlights.config import AudioTransfer, utc_now
 from audio_highlights.options import Options, stack_options
 from audio_highlights.orders import Orders
 from audio_highlights.parameters import Key
-from audio_highlights.storage import Ledger, Queue, SweepFunction
+from audio_highlights.storage import Ledger, Queue, SweepFunction, batch_get
 
 type Row = dict[str, Any]
-
-_BATCH_READS = 100
 
 
 class StackNotFound(Exception):
@@ -104,21 +102,13 @@ class Stack:
 
     def rows(self, recording_ids: Collection[str], *attributes: str) -> dict[str, Row]:
         """The rows of these recordings, those that there are: some attributes of them, or all."""
-        table = boto3.resource("dynamodb")
         shape: dict[str, Any] = {"ConsistentRead": True}
         if attributes:
             names = {f"#{number}": name for number, name in enumerate(("recording_id", *attributes))}
             shape |= {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
-        wanted: list[Any] = [{"recording_id": one} for one in dict.fromkeys(recording_ids)]
-        found: dict[str, Row] = {}
-        while wanted:
-            some = wanted[:_BATCH_READS]
-            request: Any = {self.recordings_table: {"Keys": some, **shape}}
-            answer: Any = table.batch_get_item(RequestItems=request)
-            found |= {row["recording_id"]: row for row in answer["Responses"].get(self.recordings_table, [])}
-            unread = answer.get("UnprocessedKeys", {}).get(self.recordings_table, {}).get("Keys", [])
-            wanted = [*unread, *wanted[_BATCH_READS:]]
-        return found
+        keys = [{"recording_id": one} for one in dict.fromkeys(recording_ids)]
+        found = batch_get(boto3.client("dynamodb"), self.recordings_table, keys, **shape)
+        return {row["recording_id"]: row for row in found}
 
     def resources(self) -> Mapping[str, str]:
         """What the resources of the template are called here."""

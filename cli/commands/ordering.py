@@ -11,6 +11,7 @@ from audio_highlights.errors import HighlightsError
 from audio_highlights.models import Status
 from cli import recordings
 from cli.commands.reading import Recordings, Since, followed
+from cli.dead_letters import so_many
 from cli.display import recordings_view
 from cli.output import DEFAULT_STACK, AsJson, Exit, StackName, Yes, ask, console, document, readable, say, usage
 from cli.periods import first_day
@@ -51,7 +52,7 @@ def retry(
             document({"recordings": []})
         return
     say(_cost_of_again(stack, rows))
-    ask(f"Submit {_so_many(rows)} again?", yes=yes)
+    ask(f"Submit {so_many(len(rows), 'recording')} again?", yes=yes)
     outcomes = [_done(row, stack.orders().retry) for row in rows]
     taken = [one["recording_id"] for one in outcomes if "error" not in one]
     ended = followed(stack, taken, timeout, as_json=False) if wait and taken else {}
@@ -79,7 +80,7 @@ def _cost_of_again(stack: Stack, rows: list[Row]) -> str:
     per_hour = sum(prices.per_hour(model, options)[0].values(), Decimal(0))
     _, guess = prices.guess(sizes_of([(row["key"], int(row.get("size_bytes", 0))) for row in rows]), model, options)
     return (
-        f"{_so_many(rows)}: what failed has cost nothing. A new transcript is billed by the second, "
+        f"{so_many(len(rows), 'recording')}: what failed has cost nothing. A new transcript is billed by the second, "
         f"{dollars(per_hour)} an hour with {model} and {', '.join(options)}; their lengths are not known, "
         f"by their bytes it will be {between(guess)}. Where a former transcript has completed meanwhile, it is taken, "
         "and nothing is paid."
@@ -106,7 +107,7 @@ def delete(
     say(
         "Deleted for good: AssemblyAI's copy, this version of the audio in S3, highlights and transcript, phrases, row."
     )
-    ask(f"Delete {_so_many(rows)}?", yes=yes)
+    ask(f"Delete {so_many(len(rows), 'recording')}?", yes=yes)
     outcomes = [_done(row, stack.orders().delete) for row in rows]
     taken = [one["recording_id"] for one in outcomes if "error" not in one]
     if wait:
@@ -150,7 +151,3 @@ def _tell(outcomes: list[dict[str, Any]], *, as_json: bool) -> None:
         else:
             told = f"{one['recording_id']}  {one['status']}  {readable(one['key'])}"
             console.print(told, markup=False, highlight=False, soft_wrap=True)
-
-
-def _so_many(rows: list[Row]) -> str:
-    return "1 recording" if len(rows) == 1 else f"{len(rows):,} recordings"

@@ -31,7 +31,7 @@ from audio_highlights.errors import (
 from audio_highlights.observability import function_logger
 from audio_highlights.orders import Orders
 from audio_highlights.reading import Reader
-from audio_highlights.storage import Ledger, Queue, SweepFunction, Uploads, origin_of
+from audio_highlights.storage import Ledger, Queue, SweepFunction, Uploads, origins_of
 from audio_highlights.uploads import UploadRequest, chance
 
 HERE = Path(__file__).parent
@@ -52,7 +52,7 @@ page = Page(
     HERE / "viewer",
     client_id=variable("CLIENT_ID"),
     sign_in_url=variable("SIGN_IN_URL"),
-    bucket_origins=[origin_of(variable("MEDIA_BUCKET")), origin_of(variable("RESULTS_BUCKET"))],
+    bucket_origins=origins_of(variable("MEDIA_BUCKET"), variable("RESULTS_BUCKET")),
 )
 reader = Reader(Catalogue(variable("RECORDINGS_TABLE"), variable("HIGHLIGHTS_TABLE")), now=utc_now)
 audio_transfer = AudioTransfer(variable("AUDIO_TRANSFER"))

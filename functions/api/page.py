@@ -19,28 +19,31 @@ _TYPES = {
 
 
 class Page:
-    """The files of a folder, read once. A path that is not among them is not found, wherever it may point."""
+    """The files of a folder, each read when it is first asked for. A path that is not among them is not found."""
 
     def __init__(self, folder: Path, *, client_id: str, sign_in_url: str, bucket_origins: Iterable[str]) -> None:
-        self._files = {
-            found.relative_to(folder).as_posix(): found.read_bytes()
-            for found in folder.rglob("*")
-            if found.suffix in _TYPES
+        self._paths = {
+            found.relative_to(folder).as_posix(): found for found in folder.rglob("*") if found.suffix in _TYPES
         }
         configuration = {"client_id": client_id, "sign_in_url": sign_in_url}
-        self._files["config.json"] = json.dumps(configuration).encode()
+        self._read = {"config.json": _with_etag(json.dumps(configuration).encode())}
         self._headers = _security_headers(sign_in_url, sorted(set(bucket_origins)))
 
     def answer(self, path: str, event: APIGatewayProxyEventV2) -> Response[str]:
         """The file, or 304 where the browser has it, or 404."""
-        body = self._files.get(path)
-        if body is None:
+        if path not in self._read and path in self._paths:
+            self._read[path] = _with_etag(self._paths[path].read_bytes())
+        if path not in self._read:
             return Response(404, "application/json", json.dumps({"error": f"The page has no file {path}."}))
-        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        body, etag = self._read[path]
         headers: Mapping[str, str | list[str]] = {**self._headers, "ETag": etag, "Cache-Control": "no-cache"}
         if event.headers.get("if-none-match") == etag:
             return Response(304, body="", headers=dict(headers))
         return Response(200, _TYPES[Path(path).suffix], body.decode(), dict(headers))
+
+
+def _with_etag(body: bytes) -> tuple[bytes, str]:
+    return body, f'"{hashlib.sha256(body).hexdigest()[:32]}"'
 
 
 def _security_headers(sign_in_url: str, bucket_origins: list[str]) -> dict[str, str]:

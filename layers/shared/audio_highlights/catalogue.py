@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from audio_highlights.errors import ResultGone
-from audio_highlights.storage import FOR_PRESIGNING, PRESIGNED_SECONDS
+from audio_highlights.storage import FOR_PRESIGNING, PRESIGNED_SECONDS, batch_get, from_item, to_item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -17,20 +16,8 @@ if TYPE_CHECKING:
 type Row = dict[str, Any]
 type Key = dict[str, Any]
 
-_BATCH_READS = 100
 # Of the rows that a query with a filter reads, few may match.
 _FILTERED = 250
-
-_serialize = TypeSerializer().serialize
-_deserialize = TypeDeserializer().deserialize
-
-
-def _to_item(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _serialize(value) for name, value in values.items()}
-
-
-def _from_item(item: Mapping[str, Any]) -> Row:
-    return {name: _deserialize(value) for name, value in item.items()}
 
 
 class Catalogue:
@@ -47,9 +34,9 @@ class Catalogue:
 
     def recording(self, recording_id: str) -> Row | None:
         """The row as it is now (a consistent read)."""
-        key = _to_item({"recording_id": recording_id})
+        key = to_item({"recording_id": recording_id})
         answer = self._dynamodb.get_item(TableName=self._recordings, Key=key, ConsistentRead=True)
-        return _from_item(answer["Item"]) if "Item" in answer else None
+        return from_item(answer["Item"]) if "Item" in answer else None
 
     def highlights(self, recording_id: str) -> list[Row]:
         """All phrases of a recording, the highest rank first (a consistent read)."""
@@ -126,17 +113,9 @@ class Catalogue:
     def items(self, keys: Sequence[tuple[str, int]]) -> list[Row]:
         """The whole items of these phrases of recordings, those that there are, in any order."""
         wanted = [
-            _to_item({"recording_id": recording_id, "position": position})
-            for recording_id, position in dict.fromkeys(keys)
+            {"recording_id": recording_id, "position": position} for recording_id, position in dict.fromkeys(keys)
         ]
-        found: list[Row] = []
-        while wanted:
-            request: Any = {self._highlights: {"Keys": wanted[:_BATCH_READS]}}
-            answer: Any = self._dynamodb.batch_get_item(RequestItems=request)
-            found += map(_from_item, answer["Responses"].get(self._highlights, []))
-            unread = answer.get("UnprocessedKeys", {}).get(self._highlights, {}).get("Keys", [])
-            wanted = [*unread, *wanted[_BATCH_READS:]]
-        return found
+        return list(batch_get(self._dynamodb, self._highlights, wanted))
 
     def audio_url(self, row: Mapping[str, Any]) -> str:
         """Where the audio of a recording can be had, this version of it and no other, for PRESIGNED_SECONDS."""
@@ -163,16 +142,16 @@ class Catalogue:
     def _query(
         self, table: str, condition: str, values: Mapping[str, Any], after: Key | None, **more: Any
     ) -> tuple[list[Row], Key | None]:
-        start: Any = {"ExclusiveStartKey": _to_item(after)} if after else {}
+        start: Any = {"ExclusiveStartKey": to_item(after)} if after else {}
         answer: Any = self._dynamodb.query(
             TableName=table,
             KeyConditionExpression=condition,
-            ExpressionAttributeValues=_to_item(values),
+            ExpressionAttributeValues=to_item(values),
             **start,
             **more,
         )
         last = answer.get("LastEvaluatedKey")
-        return [_from_item(item) for item in answer["Items"]], _plain(_from_item(last)) if last else None
+        return [from_item(item) for item in answer["Items"]], _plain(from_item(last)) if last else None
 
 
 def _plain(key: Key) -> Key:

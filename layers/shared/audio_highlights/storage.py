@@ -67,16 +67,31 @@ _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
 
 
-def _to_item(values: Mapping[str, Any]) -> dict[str, Any]:
+def to_item(values: Mapping[str, Any]) -> dict[str, Any]:
+    """As DynamoDB's client takes it, without what is None."""
     return {name: _serialize(value) for name, value in values.items() if value is not None}
 
 
-def _from_item(item: Mapping[str, Any]) -> dict[str, Any]:
+def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    """What DynamoDB's client gave, as values."""
     return {name: _deserialize(value) for name, value in item.items()}
 
 
+def batch_get(
+    client: "DynamoDBClient", table: str, keys: Sequence[Mapping[str, Any]], **shape: Any
+) -> Iterator[dict[str, Any]]:
+    """The items of these keys, those that there are, in any order. `shape`: what of them, as for BatchGetItem."""
+    wanted = [to_item(key) for key in keys]
+    while wanted:
+        request: Any = {table: {"Keys": wanted[:_BATCH_READS], **shape}}
+        answer: Any = client.batch_get_item(RequestItems=request)
+        yield from map(from_item, answer["Responses"].get(table, []))
+        unread = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
+        wanted = [*unread, *wanted[_BATCH_READS:]]
+
+
 def _read(item: Mapping[str, Any]) -> Recording:
-    return _recording(_from_item(item))
+    return _recording(from_item(item))
 
 
 def _recording(row: Mapping[str, Any]) -> Recording:
@@ -130,7 +145,7 @@ def _first_row(
 
 def _is_what_was_written(error: ClientError, values: Mapping[str, Any]) -> bool:
     """Whether a write was refused because it was done: boto3 repeats one whose answer is lost, and meets its own."""
-    there = _from_item(error.response.get("Item", {}))  # type: ignore[arg-type]
+    there = from_item(error.response.get("Item", {}))  # type: ignore[arg-type]
     return all(there.get(name) == value for name, value in values.items() if value is not None)
 
 
@@ -153,7 +168,7 @@ class Ledger:
     def get(self, recording_id: str) -> Recording | None:
         """The row as it is now (a consistent read); None if there is none."""
         answer = self._client.get_item(
-            TableName=self._recordings, Key=_to_item({"recording_id": recording_id}), ConsistentRead=True
+            TableName=self._recordings, Key=to_item({"recording_id": recording_id}), ConsistentRead=True
         )
         return _read(answer["Item"]) if "Item" in answer else None
 
@@ -181,7 +196,7 @@ class Ledger:
         try:
             answer = self._client.update_item(
                 TableName=self._recordings,
-                Key=_to_item({"recording_id": upload.recording_id}),
+                Key=to_item({"recording_id": upload.recording_id}),
                 UpdateExpression=(
                     "SET #status = :submitting, #lease = :lease, #due = :lease, #shard = :shard, "
                     "#attempt = if_not_exists(#attempt, :zero) + :one, " + ", ".join(assignments) + " REMOVE #reason"
@@ -191,7 +206,7 @@ class Ledger:
                     "AND attribute_not_exists(#transcript) AND #lease <= :now)"
                 ),
                 ExpressionAttributeNames=names,
-                ExpressionAttributeValues=_to_item(values),
+                ExpressionAttributeValues=to_item(values),
                 ReturnValues="ALL_OLD",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
@@ -232,7 +247,7 @@ class Ledger:
         try:
             self._client.put_item(
                 TableName=self._recordings,
-                Item=_to_item(row),
+                Item=to_item(row),
                 ConditionExpression="attribute_not_exists(recording_id)",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
@@ -290,7 +305,7 @@ class Ledger:
         """
         request = self._update_request(recording, set_={"due_at": int(due_at.timestamp())}, only_while=OPEN)
         request["ConditionExpression"] += " AND #due_at <= :now"
-        request["ExpressionAttributeValues"] |= _to_item({":now": int(self._now().timestamp())})
+        request["ExpressionAttributeValues"] |= to_item({":now": int(self._now().timestamp())})
         try:
             answer = self._client.update_item(**request, ReturnValues="ALL_NEW")
         except self._client.exceptions.ConditionalCheckFailedException:
@@ -319,7 +334,7 @@ class Ledger:
             " AND (attribute_not_exists(#transcript_id) OR #transcript_id = :this)"
         )
         request["ExpressionAttributeNames"] |= {"#retried": "retried_transcripts", "#transcript_id": "transcript_id"}
-        request["ExpressionAttributeValues"] |= _to_item({":this": transcript_id, ":these": {transcript_id}})
+        request["ExpressionAttributeValues"] |= to_item({":this": transcript_id, ":these": {transcript_id}})
         try:
             self._client.update_item(**request)
         except self._client.exceptions.ConditionalCheckFailedException:
@@ -331,10 +346,10 @@ class Ledger:
         with suppress(self._client.exceptions.ConditionalCheckFailedException):  # deleted meanwhile: no new row
             self._client.update_item(
                 TableName=self._recordings,
-                Key=_to_item({"recording_id": recording_id}),
+                Key=to_item({"recording_id": recording_id}),
                 UpdateExpression="ADD extra_transcripts :this",
                 ConditionExpression="attribute_exists(recording_id)",
-                ExpressionAttributeValues=_to_item({":this": {transcript_id}}),
+                ExpressionAttributeValues=to_item({":this": {transcript_id}}),
             )
 
     def ask_again(self, recording: Recording, reason: str) -> bool:
@@ -384,11 +399,11 @@ class Ledger:
         try:
             answer = self._client.update_item(
                 TableName=self._recordings,
-                Key=_to_item({"recording_id": recording_id}),
+                Key=to_item({"recording_id": recording_id}),
                 UpdateExpression="SET due_at = :until",
                 ConditionExpression="#status = :deleting AND due_at <= :now",
                 ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues=_to_item(
+                ExpressionAttributeValues=to_item(
                     {
                         ":until": int(until.timestamp()),
                         ":deleting": Status.DELETING.value,
@@ -421,11 +436,11 @@ class Ledger:
         with suppress(self._client.exceptions.ConditionalCheckFailedException):  # a row of another kind stays
             self._client.update_item(
                 TableName=self._recordings,
-                Key=_to_item({"recording_id": recording.recording_id}),
+                Key=to_item({"recording_id": recording.recording_id}),
                 UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in row),
                 ConditionExpression="attribute_not_exists(recording_id) OR #status = :status",
                 ExpressionAttributeNames={f"#{name}": name for name in row},
-                ExpressionAttributeValues=_to_item({f":{name}": value for name, value in row.items()}),
+                ExpressionAttributeValues=to_item({f":{name}": value for name, value in row.items()}),
             )
 
     def delete_phrases(self, recording: Recording) -> None:
@@ -436,7 +451,7 @@ class Ledger:
                 KeyConditionExpression="recording_id = :id",
                 ProjectionExpression="recording_id, #position",
                 ExpressionAttributeNames={"#position": "position"},
-                ExpressionAttributeValues=_to_item({":id": recording.recording_id}),
+                ExpressionAttributeValues=to_item({":id": recording.recording_id}),
                 ConsistentRead=True,
             )
             if not answer["Items"]:
@@ -448,10 +463,10 @@ class Ledger:
         try:
             self._client.delete_item(
                 TableName=self._recordings,
-                Key=_to_item({"recording_id": recording.recording_id}),
+                Key=to_item({"recording_id": recording.recording_id}),
                 ConditionExpression=("attribute_not_exists(recording_id) OR (#status = :deleting AND due_at = :until)"),
                 ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues=_to_item(
+                ExpressionAttributeValues=to_item(
                     {":deleting": Status.DELETING.value, ":until": int(until.timestamp())}
                 ),
             )
@@ -479,16 +494,10 @@ class Ledger:
     def _batch_get(
         self, recording_ids: Collection[str], attributes: str, names: dict[str, str]
     ) -> Iterator[dict[str, Any]]:
-        wanted = [_to_item({"recording_id": one}) for one in recording_ids]
-        shape: Any = {"ConsistentRead": True, "ProjectionExpression": attributes}
+        shape: dict[str, Any] = {"ConsistentRead": True, "ProjectionExpression": attributes}
         if names:
             shape["ExpressionAttributeNames"] = names
-        while wanted:
-            request: Any = {self._recordings: {"Keys": wanted[:_BATCH_READS], **shape}}
-            answer: Any = self._client.batch_get_item(RequestItems=request)
-            yield from map(_from_item, answer["Responses"].get(self._recordings, []))
-            unread = answer.get("UnprocessedKeys", {}).get(self._recordings, {}).get("Keys", [])
-            wanted = [*unread, *wanted[_BATCH_READS:]]
+        return batch_get(self._client, self._recordings, [{"recording_id": one} for one in recording_ids], **shape)
 
     def end(
         self,
@@ -549,12 +558,12 @@ class Ledger:
                 IndexName="open",
                 PaginationConfig={"PageSize": _DUE_PAGE},
                 KeyConditionExpression="open_shard = :shard AND due_at <= :now",
-                ExpressionAttributeValues=_to_item({":shard": str(shard), ":now": int(moment.timestamp())}),
+                ExpressionAttributeValues=to_item({":shard": str(shard), ":now": int(moment.timestamp())}),
             ):
                 yield from map(_read, page["Items"])
 
     def _highlight_item(self, recording: Recording, highlight: Highlight, completed_at: str) -> dict[str, Any]:
-        return _to_item(
+        return to_item(
             {
                 "recording_id": recording.recording_id,
                 "position": highlight.position,
@@ -609,11 +618,11 @@ class Ledger:
             expression += " REMOVE " + ", ".join(f"#{name}" for name in remove)
         return {
             "TableName": self._recordings,
-            "Key": _to_item({"recording_id": recording.recording_id}),
+            "Key": to_item({"recording_id": recording.recording_id}),
             "UpdateExpression": expression,
             "ConditionExpression": condition,
             "ExpressionAttributeNames": {f"#{name}": name for name in named},
-            "ExpressionAttributeValues": _to_item(values),
+            "ExpressionAttributeValues": to_item(values),
         }
 
 
@@ -623,7 +632,7 @@ class InFlight:
     It holds the ids, not their number: what enters twice counts once, and who died in it can be found and taken out.
     """
 
-    _KEY: Mapping[str, Any] = _to_item({"name": "in-flight"})
+    _KEY: Mapping[str, Any] = to_item({"name": "in-flight"})
 
     def __init__(self, table: str, most: int, now: Callable[[], datetime]) -> None:
         self._table = table
@@ -645,7 +654,7 @@ class InFlight:
                 values,
             )
         except self._client.exceptions.ConditionalCheckFailedException as error:
-            there = _from_item(error.response.get("Item", {}))  # type: ignore[arg-type]
+            there = from_item(error.response.get("Item", {}))  # type: ignore[arg-type]
         else:
             return Entry()
         if "stopped" not in there:
@@ -670,10 +679,10 @@ class InFlight:
             TableName=self._table,
             Key=self._KEY,
             UpdateExpression="DELETE holders :one",
-            ExpressionAttributeValues=_to_item({":one": {recording_id}}),
+            ExpressionAttributeValues=to_item({":one": {recording_id}}),
             ReturnValues="ALL_OLD",
         )
-        before = _from_item(answer.get("Attributes", {}))
+        before = from_item(answer.get("Attributes", {}))
         return int(before.get("waiting", 0)) if recording_id in before.get("holders", ()) else 0
 
     def nobody_waits(self, noted: int) -> None:
@@ -693,7 +702,7 @@ class InFlight:
     def look(self) -> Flight:
         """Who holds a place now (a consistent read). Of a stopped line, there is room for a probe when it is time."""
         answer = self._client.get_item(TableName=self._table, Key=self._KEY, ConsistentRead=True)
-        row = _from_item(answer.get("Item", {}))
+        row = from_item(answer.get("Item", {}))
         holders = frozenset(row.get("holders", ()))
         if "stopped" in row:
             return Flight(holders, int(row["probe_at"] <= self._now().timestamp()), row["stopped"])
@@ -701,7 +710,7 @@ class InFlight:
 
     def _change(self, expression: str, condition: str | None, values: Mapping[str, Any]) -> None:
         conditional = {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
-        valued = {"ExpressionAttributeValues": _to_item(values)}
+        valued = {"ExpressionAttributeValues": to_item(values)}
         self._client.update_item(
             TableName=self._table,
             Key=self._KEY,
@@ -803,11 +812,11 @@ class Media:
         return answer["Body"].iter_chunks(_UPLOAD_CHUNK)
 
 
-def origin_of(bucket: str) -> str:
-    """Scheme and host of the bucket's presigned URLs, as a browser's policy names them."""
+def origins_of(*buckets: str) -> list[str]:
+    """Scheme and host of the buckets' presigned URLs, as a browser's policy names them."""
     client: S3Client = boto3.client("s3", config=FOR_PRESIGNING)
-    url = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "any"})
-    return "://".join(urlsplit(url)[:2])
+    urls = (client.generate_presigned_url("get_object", Params={"Bucket": one, "Key": "any"}) for one in buckets)
+    return ["://".join(urlsplit(url)[:2]) for url in urls]
 
 
 class Shelf:
@@ -954,7 +963,7 @@ class Uploads:
 class Bookmark:
     """Where the scan of the bucket goes on: an item of the FlowTable."""
 
-    _KEY: Mapping[str, Any] = _to_item({"name": "bucket-scan"})
+    _KEY: Mapping[str, Any] = to_item({"name": "bucket-scan"})
 
     def __init__(self, table: str) -> None:
         self._table = table
@@ -962,12 +971,12 @@ class Bookmark:
 
     def read(self) -> tuple[str, str] | None:
         """The place; None where the next scan begins with the bucket."""
-        row = _from_item(self._client.get_item(TableName=self._table, Key=self._KEY).get("Item", {}))
+        row = from_item(self._client.get_item(TableName=self._table, Key=self._KEY).get("Item", {}))
         return (row["key"], row["version_id"]) if "key" in row else None
 
     def write(self, place: tuple[str, str] | None) -> None:
         """Remember the place; None at the end of the bucket."""
-        item = {**self._KEY, **(_to_item({"key": place[0], "version_id": place[1]}) if place else {})}
+        item = {**self._KEY, **(to_item({"key": place[0], "version_id": place[1]}) if place else {})}
         self._client.put_item(TableName=self._table, Item=item)
 
 
