@@ -64,8 +64,8 @@ def _paid(most: int = 200, concurrency: int = 10, **more: Any) -> Settings:
 _FREE, _PAID = _paid(5), _paid()
 _LARGE = _paid(1000, 50)
 _LARGE_RAW = replace(_LARGE, id_bytes=limits.RAW_ID_BYTES)
-# Calls of a day: quiet at night, three times the mean at ten and at three.
-_DAY = [8 * share for share in (5, 4, 4, 4, 6, 10, 30, 90, 210, 345, 375, 330, 270, 300, 360, 375, 330, 240, 120, 60, 30, 15, 10, 6)]  # fmt: skip
+# Uploads of a day, by the hour: quiet at night, and most at ten and at three.
+_DAY = [3.4 * share for share in (5, 4, 4, 4, 6, 10, 30, 90, 210, 345, 375, 330, 270, 300, 360, 375, 330, 240, 120, 60, 30, 15, 10, 6)]  # fmt: skip
 
 
 def _steady(rate: float, hours: int) -> Callable[[], Iterable[tuple[float, float]]]:
@@ -93,8 +93,8 @@ BURSTS = (
     Case("1,000, free plan, no line", replace(_FREE, **_NO_LINE), _burst(1000)),
     Case("10,000, free plan", _FREE, _burst(10_000)),
     Case("10,000, free plan, no line", replace(_FREE, **_NO_LINE), _burst(10_000)),
-    Case("50,000", _PAID, _burst(50_000)),
-    Case("50,000, no line", replace(_PAID, **_NO_LINE), _burst(50_000)),
+    Case("100,000", _PAID, _burst(100_000), 60),
+    Case("100,000, no line", replace(_paid(concurrency=100), **_NO_LINE), _burst(100_000), 60),
 )
 
 
@@ -141,14 +141,15 @@ def outcomes_table(title: str, outcomes: Mapping[str, Outcome]) -> Table:
                 f"{outcome.most_at_provider:,}",
                 f"{max(one.submit_queue for one in seen):,}",
                 f"{max(one.rows for one in seen):,}",
-                f"{outcome.most_per_second('units'):,.0f}",
+                f"{statistics.mean(one.attempts for one in outcome.recordings):.1f}",
+                "" if math.isinf(outcome.settings.units_a_second) else f"{outcome.most_per_second('units'):,.0f}",
                 f"{outcome.most_per_second('requests'):,.1f}",
                 _share(outcome.too_old),
                 _share(outcome.failed),
             )
         )
     columns = (
-        "", "to highlights, p50 / p99", "most at AssemblyAI", "most in SubmitQueue", "most waiting rows",
+        "", "to highlights, p50 / p99", "most at AssemblyAI", "most in SubmitQueue", "most waiting rows", "times submitted",
         "item: units/s", "requests/s", "URLs too old", "failed",
     )  # fmt: skip
     return Table(title, columns, rows)
@@ -273,28 +274,29 @@ def _draw_limits() -> None:
             color=[_WHOSE[one.whose] for one in found],
         )
         axes.set_xscale("log")
-        axes.set_xlim(5, 1e8)
+        axes.set_xlim(5, 2e8)
         axes.set_xlabel("recordings an hour at which it binds")
         for rate in (10, 1000, 100_000):
             axes.axvline(rate, color="black", linewidth=1, linestyle="--")
             axes.text(rate, len(found) - 0.3, f"{rate:,}", ha="center", va="bottom", fontsize=9)
         for one, color in _WHOSE.items():
             axes.bar(0, 0, color=color, label=one)
-        axes.legend(loc="lower right")
+        axes.legend(loc="upper right")
         axes.grid(visible=False, axis="y")
 
 
 def _draw_compared(cases: Sequence[Compared]) -> None:
-    with _picture("measured", 2) as (ends, ages):
-        for case, color in zip(cases, (_BLUE, _ORANGE), strict=True):
+    with _picture("measured", 3) as (*ends, ages):
+        for axes, case, color in zip(ends, cases, (_BLUE, _ORANGE), strict=True):
             count = range(1, len(case.measured) + 1)
-            ends.plot(case.measured, count, "o", markersize=4, color=color, label=f"{case.name}, measured")
-            ends.step(case.simulated, count, where="post", color=color, label=f"{case.name}, simulated")
-            ages.plot(count, case.measured_ages, "o", markersize=4, color=color)
-            ages.step(count, case.simulated_ages, where="mid", color=color)
-        ends.set(xlabel="seconds since the first upload", ylabel="recordings completed")
-        ends.legend()
-        ages.set(xlabel="recordings, by the age of their URL", ylabel="age of the URL when fetched, s")
+            axes.plot(case.measured, count, "o", markersize=4, color=color, label="measured")
+            axes.step(case.simulated, count, where="post", color=color, label="simulated")
+            axes.set(xlabel="seconds since the first upload", ylabel="recordings completed", title=case.name)
+            axes.legend()
+            ages.plot(count, case.measured_ages, "o", markersize=4, color=color, label=f"{case.name}, measured")
+            ages.step(count, case.simulated_ages, where="mid", color=color, label=f"{case.name}, simulated")
+        ages.set(xlabel="recordings, in the order of this age", ylabel="age of the URL when fetched, s", title="URLs")
+        ages.legend(fontsize=8)
 
 
 def _over(axes: Axes, seen: Sequence[Seen], what: str, unit: float, **style: Any) -> None:
@@ -315,8 +317,8 @@ def _draw_days(days: Mapping[str, Outcome]) -> None:
         waiting.plot(
             [hour + 0.5 for hour in range(24)], _DAY, drawstyle="steps-mid", color=_GREY, label="uploads an hour"
         )
-        waiting.set(xlabel="hour of the day", ylabel="recordings", xticks=range(0, 31, 3))
-        waiting.legend()
+        waiting.set(xlabel="hour of the day", ylabel="recordings", xticks=range(0, 25, 3), ylim=(-100, 4000))
+        waiting.legend(loc="upper left", fontsize=9)
         late.set(xlabel="hour of the upload", ylabel="minutes to highlights (median)", yscale="log", xticks=range(0, 25, 3))
         late.legend()
 
@@ -335,22 +337,25 @@ def _draw_rates(rates: Mapping[str, Outcome]) -> None:
 
 def _draw_bursts(bursts: Mapping[str, Outcome]) -> None:
     with _picture("burst", 3) as (fed, *aged):
-        outcome = bursts["50,000"]
+        outcome = bursts["100,000"]
         for what, label, color in (
             ("submit_queue", "messages in SubmitQueue", _GREY),
             ("rows", "rows that wait", _BLUE),
             ("open", "not completed", _ORANGE),
         ):
             _over(fed, outcome.seen, what, 60, color=color, label=label)
-        fed.set(xlabel="minutes", ylabel="recordings", title="50,000 at once, 200 places")
+        fed.set(xlabel="minutes", ylabel="recordings", title="100,000 at once, 200 places")
+        fed.set_ylim(0, 230_000)
         fed.legend(fontsize=8)
-        for axes, name in zip(aged, ("10,000, free plan", "50,000"), strict=True):
+        fed.yaxis.set_major_formatter("{x:,.0f}")
+        titles = {"10,000, free plan": "10,000 at once, 5 places", "100,000": "100,000 at once, 200 places"}
+        for axes, (name, title) in zip(aged, titles.items(), strict=True):
             for line, color in ((name, _BLUE), (f"{name}, no line", _ORANGE)):
                 ages = np.sort([one.url_age / 60 for one in bursts[line].recordings])
                 axes.plot(100 * np.arange(1, len(ages) + 1) / len(ages), ages, color=color, label=line)
             axes.axhline(60, color=_RED, linestyle="--", linewidth=1)
-            axes.text(2, 61, "the URL ends", color=_RED, fontsize=8, va="bottom")
-            axes.set(xlabel="% of the recordings", ylabel="age of the oldest URL when fetched, min", title=name)
+            axes.text(99, 58, "a URL ends", color=_RED, fontsize=8, ha="right", va="top")
+            axes.set(xlabel="% of the recordings", ylabel="age of the oldest URL when fetched, min", title=title)
             axes.legend(["with the line", "no line"], fontsize=8, loc="center left")
 
 
@@ -401,7 +406,7 @@ def main(
     tables = {
         **quick_tables(),
         "rates": outcomes_table("Steady rates", rates),
-        "days": outcomes_table("A day of 24,000", days),
+        "days": outcomes_table("A day of 12,000", days),
         "bursts": outcomes_table("All at once", bursts),
     }
     page.write_text(renewed(page.read_text(encoding="utf-8"), tables), encoding="utf-8")

@@ -9,6 +9,7 @@ import heapq
 import itertools
 import math
 import random
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -145,8 +146,8 @@ class _Functions:
         self._most = most
         self._start_every = start_every
         self._next_start = 0.0
-        self._started = min(_POLLERS_AT_FIRST, most)
-        self._free = simpy.Container(env, init=self._started)
+        self._started = self._free = min(_POLLERS_AT_FIRST, most)
+        self._messages: deque[simpy.Event] = deque()  # that wait for a function
         if self._started < most:
             env.process(self._grow())
 
@@ -155,26 +156,36 @@ class _Functions:
             yield self._env.timeout(1)
             more = min(_POLLERS_PER_SECOND, self._most - self._started)
             self._started += more
-            yield self._free.put(more)
+            for _ in range(more):
+                self.end()
 
     @property
     def waiting(self) -> int:
-        return len(self._free.get_queue)
+        return len(self._messages)
 
     @property
     def at_work(self) -> int:
-        return int(self._started - self._free.level)
+        return self._started - self._free
 
     def start(self) -> Process:
         """Wait until one more may run."""
-        yield self._free.get(1)
+        if self._free:
+            self._free -= 1
+        else:
+            message = self._env.event()
+            self._messages.append(message)
+            yield message
         if self._start_every:
             moment = max(self._env.now, self._next_start)
             self._next_start = moment + self._start_every
             yield self._env.timeout(moment - self._env.now)
 
     def end(self) -> None:
-        self._free.put(1)
+        """One has ended, and takes the next message."""
+        if self._messages:
+            self._messages.popleft().succeed()
+        else:
+            self._free += 1
 
 
 class Pipeline:
