@@ -57,9 +57,9 @@ def _listening(times: Sequence[int], say: Say) -> Table:
                 )
             )
     note = (
-        f"The sample call, again and again, by {_PROCESSES} worker processes. Real-time factor: seconds for a second of "
-        "recording; the processor's do not depend on who else is at work. Memory: the most that the workers have held, "
-        "together, each with its part of the file that it has looked at."
+        f"The sample call, again and again, by {_PROCESSES} worker processes. Real-time factor: seconds for a second "
+        "of recording; the processor's do not depend on who else is at work. Memory: the most that the workers have "
+        "held, together, each with its part of the file that it has looked at."
     )
     columns = ("recording", "took", "real-time factor", "processor's", "memory", "words wrong")
     return Table("Engine: listening", columns, rows, note)
@@ -80,7 +80,7 @@ def _repeated(folder: Path, times: int) -> tuple[Path, Path]:
 
 def _seconds(recording: Path) -> float:
     with wave.open(str(recording)) as file:
-        return file.getnframes() / file.getframerate()
+        return float(file.getnframes() / file.getframerate())
 
 
 def _finding(say: Say) -> Table:

@@ -90,7 +90,8 @@ def limits() -> Sequence[Limit]:
         ),
         Limit(
             "The item of who is in flight", "ours", "1,000 write units/s, one item",
-            "2 writes of 1 unit per 31 in work", _bound(item_units_a_second, _PARTITION_UNITS), "shorter ids; see below",
+            "2 writes of 1 unit per 31 in work", _bound(item_units_a_second, _PARTITION_UNITS),
+            "shorter ids; see below",
         ),
         Limit(
             "The same, ids as 16 bytes", "ours", "1,000 write units/s, one item", "2 writes of 1 unit per 60 in work",
@@ -119,7 +120,7 @@ def limits() -> Sequence[Limit]:
             _HOUR * 1000 / (SUBMIT_SECONDS + RESULTS_SECONDS + WEBHOOK_SECONDS), yes,
         ),
         Limit("EventBridge PutEvents, smallest regions", "AWS", "400/s", "1", _HOUR * 400, yes),
-        Limit("Step Functions transitions, smaller regions (poll)", "AWS", "800/s", "11", _HOUR * 800 / 11, yes),
+        Limit("Step Functions transitions, smaller regions (poll)", "AWS", "800/s", "about 12", _HOUR * 800 / 12, yes),
         Limit("STS AssumeRole", "AWS", "600/s", "1", _HOUR * 600, yes),
         Limit("Open rows: index `open`, 4 shards", "AWS", "4 x 1,000 write units/s", "4 units, 10 if it waits",
               _HOUR * 4000 / 4, "more shards, in storage.py"),

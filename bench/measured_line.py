@@ -1,4 +1,4 @@
-"""`python -m bench.measured_line`: the small case that the simulation must reproduce, measured; writes measured_line.json.
+"""`python -m bench.measured_line`: measures the small case that the simulation must reproduce, for measured_line.json.
 
 A stack of its own behind an engine that works on five transcripts at a time, each for six seconds, as a free plan would
 on longer ones. Forty recordings come at once: with the line (MaxInFlight 5), and as if there were none (200). Before
@@ -97,9 +97,7 @@ def _warm_up(stack: Stack) -> None:
     with ThreadPoolExecutor(MAX_CONCURRENCY) as pool:
         for function, event in _WARM.items():
             name, payload = resources[f"{function}Function"], json.dumps(event).encode()
-            calls = [
-                pool.submit(functions.invoke, FunctionName=name, Payload=payload) for _ in range(MAX_CONCURRENCY)
-            ]
+            calls = [pool.submit(functions.invoke, FunctionName=name, Payload=payload) for _ in range(MAX_CONCURRENCY)]
             for call in calls:
                 call.result()
 

@@ -3,6 +3,7 @@
 What was measured is read from measured_line.json; `python -m bench.measured_line` measures it anew.
 """
 
+import itertools
 import json
 import math
 import re
@@ -10,7 +11,6 @@ import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Annotated, Any
 
 import matplotlib as mpl
@@ -32,7 +32,7 @@ _PICTURES = PROJECT / "docs" / "pictures"
 _NO_LINE: Mapping[str, Any] = {"max_in_flight": 10**9, "units_a_second": math.inf}  # nobody waits for a place
 _BLUE, _ORANGE, _GREEN, _RED, _GREY = "#0072b2", "#d55e00", "#009e73", "#cc3311", "#777777"
 _WHOSE = {"provider": _ORANGE, "ours": _BLUE, "AWS": _GREEN}
-_STYLE = {
+_STYLE: Any = {
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -65,7 +65,13 @@ _FREE, _PAID = _paid(5), _paid()
 _LARGE = _paid(1000, 50)
 _LARGE_RAW = replace(_LARGE, id_bytes=limits.RAW_ID_BYTES)
 # Uploads of a day, by the hour: quiet at night, and most at ten and at three.
-_DAY = [3.4 * share for share in (5, 4, 4, 4, 6, 10, 30, 90, 210, 345, 375, 330, 270, 300, 360, 375, 330, 240, 120, 60, 30, 15, 10, 6)]  # fmt: skip
+_DAY = [
+    3.4 * share
+    for share in (
+        5, 4, 4, 4, 6, 10, 30, 90, 210, 345, 375, 330,
+        270, 300, 360, 375, 330, 240, 120, 60, 30, 15, 10, 6,
+    )
+]  # fmt: skip
 
 
 def _steady(rate: float, hours: int) -> Callable[[], Iterable[tuple[float, float]]]:
@@ -122,10 +128,7 @@ def cost_table() -> Table:
     aws = prices.of_recording
     parts, _ = prices.transcript(600, "universal-3-5-pro", asked({"auto_highlights": True}))
     provider = sum(parts.values())
-    rows = [
-        (f"{rate:,}", f"${rate * aws:,.4f}" if rate < 1000 else f"${rate * aws:,.2f}", f"${rate * provider:,.2f}")
-        for rate in (10, 1000, 100_000)
-    ]
+    rows = [(f"{rate:,}", f"${rate * aws:,.3f}", f"${rate * provider:,.2f}") for rate in (10, 1000, 100_000)]
     return Table("What an hour costs", ("recordings/h", "AWS, for its recordings", "AssemblyAI"), rows)
 
 
@@ -149,8 +152,8 @@ def outcomes_table(title: str, outcomes: Mapping[str, Outcome]) -> Table:
             )
         )
     columns = (
-        "", "to highlights, p50 / p99", "most at AssemblyAI", "most in SubmitQueue", "most waiting rows", "times submitted",
-        "item: units/s", "requests/s", "URLs too old", "failed",
+        "", "to highlights, p50 / p99", "most at AssemblyAI", "most in SubmitQueue", "most waiting rows",
+        "times submitted", "item: units/s", "requests/s", "URLs too old", "failed",
     )  # fmt: skip
     return Table(title, columns, rows)
 
@@ -213,7 +216,7 @@ def fitted(measured: Mapping[str, Any], case: Mapping[str, Any]) -> Settings:
         max_in_flight=case["max_in_flight"],
         max_concurrency=measured["max_concurrency"],
         provider_parallel=measured["parallel"],
-        start_every=statistics.median(late - early for early, late in zip(claims, claims[1:], strict=False)),
+        start_every=statistics.median(late - early for early, late in itertools.pairwise(claims)),
         event=queue,
         message=queue,
         look=submit / 2,
@@ -244,7 +247,13 @@ def compared_table(cases: Sequence[Compared]) -> Table:
             )
             for ends, ages in sides
         ]
-        names = ("half completed after", "all completed after", "recordings/s", "oldest URL when fetched", "mean URL age")
+        names = (
+            "half completed after",
+            "all completed after",
+            "recordings/s",
+            "oldest URL when fetched",
+            "mean URL age",
+        )
         units = ("s", "s", "/s", "s", "s")
         rows += [
             (case.name, name, f"{one:.3g} {unit}", f"{other:.3g} {unit}", f"{other / one:.2f}" if one > 1 else "")
@@ -319,7 +328,9 @@ def _draw_days(days: Mapping[str, Outcome]) -> None:
         )
         waiting.set(xlabel="hour of the day", ylabel="recordings", xticks=range(0, 25, 3), ylim=(-100, 4000))
         waiting.legend(loc="upper left", fontsize=9)
-        late.set(xlabel="hour of the upload", ylabel="minutes to highlights (median)", yscale="log", xticks=range(0, 25, 3))
+        late.set(
+            xlabel="hour of the upload", ylabel="minutes to highlights (median)", yscale="log", xticks=range(0, 25, 3)
+        )
         late.legend()
 
 
@@ -331,7 +342,12 @@ def _draw_rates(rates: Mapping[str, Outcome]) -> None:
             _over(work, outcome.seen, "at_provider", 60, color=color, label=label)
             _over(left, outcome.seen, "open", 60, color=color, label=label)
         work.set(xlabel="minutes (uploads for the first 60)", ylabel="transcripts in work at AssemblyAI")
-        left.set(xlabel="minutes (uploads for the first 60)", ylabel="recordings not completed", yscale="log", ylim=(100, None))
+        left.set(
+            xlabel="minutes (uploads for the first 60)",
+            ylabel="recordings not completed",
+            yscale="log",
+            ylim=(100, None),
+        )
         work.legend()
 
 
@@ -396,9 +412,13 @@ def quick_tables() -> dict[str, Table]:
 
 
 def main(
-    page: Annotated[Path, typer.Option(help="The page whose tables are renewed.")] = PAGE,
+    *,
+    quick: Annotated[bool, typer.Option(help="Only the tables that need no simulation: quotas, cost.")] = False,
 ) -> None:
     """Simulate, and renew the page and its pictures."""
+    if quick:
+        PAGE.write_text(renewed(PAGE.read_text(encoding="utf-8"), quick_tables()), encoding="utf-8")
+        return
     cases = [*RATES, *DAYS, *BURSTS]
     console = Console(stderr=True)
     ran = {case.name: case.run() for case in track(cases, "Simulating", console=console, transient=True)}
@@ -409,7 +429,7 @@ def main(
         "days": outcomes_table("A day of 12,000", days),
         "bursts": outcomes_table("All at once", bursts),
     }
-    page.write_text(renewed(page.read_text(encoding="utf-8"), tables), encoding="utf-8")
+    PAGE.write_text(renewed(PAGE.read_text(encoding="utf-8"), tables), encoding="utf-8")
     _draw_limits()
     _draw_item()
     _draw_compared(compared(json.loads(MEASURED.read_text(encoding="utf-8"))))

@@ -16,13 +16,13 @@ from typing import Any
 
 import simpy
 
+from audio_highlights.storage import OPEN_SHARDS, PRESIGNED_SECONDS
+from audio_highlights.workflow import MOST_RETRIES
 from bench.limits import TEXT_ID_BYTES, item_units
 
 type Process = Generator[simpy.Event, Any]
 
-_SHARDS = 4  # of the index of open rows
 _TURN_SECONDS = 900  # how long who is called has to come
-_MOST_RETRIES = 3  # of a URL that grew too old
 _SWEEP_SECONDS = 200  # of a sweep, before it stops
 _POLLERS_AT_FIRST, _POLLERS_PER_SECOND = 5, 5  # as AWS documents: five functions at first, 300 more a minute
 _TOO_OLD_SECONDS = 1.0  # that the provider takes to find a URL too old
@@ -35,7 +35,7 @@ class Settings:
     max_in_flight: int = 200
     max_concurrency: int = 10
     provider_parallel: int = 200
-    url_seconds: float = 3600
+    url_seconds: float = PRESIGNED_SECONDS
     overdue_seconds: float = 900
     sweep_every_seconds: float = 300
     lost_webhooks: float = 0  # the part of them
@@ -131,7 +131,7 @@ class Outcome:
     def most_per_second(self, what: str, seconds: float = 60) -> float:
         """The most of `units` or `requests` a second, over so long."""
         step = self.seen[1].time - self.seen[0].time
-        values = [getattr(one, what) for one in self.seen]
+        values: list[float] = [getattr(one, what) for one in self.seen]
         width = min(max(1, round(seconds / step)), len(values))
         sums = itertools.accumulate(values, initial=0)
         running = list(sums)
@@ -200,7 +200,7 @@ class Pipeline:
         self._provider = simpy.Resource(env, settings.provider_parallel)
         self._holders: set[Recording] = set()
         self._noted = 0  # how often somebody was noted to wait
-        self._waiting: list[list[tuple[float, int, Recording]]] = [[] for _ in range(_SHARDS)]
+        self._waiting: list[list[tuple[float, int, Recording]]] = [[] for _ in range(OPEN_SHARDS)]
         self._rows = 0
         self._unheard: list[tuple[float, int, Recording, bool]] = []  # transcripts whose webhook was lost
         self._units, self._requests = 0.0, 0
@@ -224,7 +224,7 @@ class Pipeline:
         for number, (moment, seconds) in enumerate(uploads):
             if moment > self._env.now:
                 yield self._env.timeout(moment - self._env.now)
-            recording = Recording(number, seconds, self._env.now, self._draw.randrange(_SHARDS))
+            recording = Recording(number, seconds, self._env.now, self._draw.randrange(OPEN_SHARDS))
             self._all.append(recording)
             self._open += 1
             self._send(recording, self._settings.event)
@@ -319,7 +319,7 @@ class Pipeline:
     def _call(self, count: int) -> int:
         """Send so many waiting ones to the submit queue: the longest waiting of each shard first."""
         called = 0
-        for shard in self._draw.sample(self._waiting, _SHARDS):
+        for shard in self._draw.sample(self._waiting, OPEN_SHARDS):
             while called < count and shard and shard[0][0] <= self._env.now:
                 due, _, recording = heapq.heappop(shard)
                 if recording.due == due:  # else it has come since
@@ -355,7 +355,7 @@ class Pipeline:
         self._requests += 1
         yield self._env.timeout(self._settings.store)
         recording.too_old += too_old
-        if too_old and recording.too_old <= _MOST_RETRIES:
+        if too_old and recording.too_old <= MOST_RETRIES:
             self._wait(recording, self._env.now)
             yield from self._leave(recording)
             if recording.due <= self._env.now:  # else another has called it meanwhile
