@@ -41,11 +41,11 @@ def _listening(times: Sequence[int], say: Say) -> Table:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for count in times:
-            recording, text = _repeated(Path(folder), count)
+            recording, text = repeated(Path(folder), count)
             say(f"{count} x the sample call ...")
             result = recognition.measure(recording, text, DEFAULT_RECOGNISER, _PROCESSES)
             cost = result.cost
-            seconds = _seconds(recording)
+            seconds = length_of(recording)
             rows.append(
                 (
                     f"{seconds:.0f} s",
@@ -65,7 +65,7 @@ def _listening(times: Sequence[int], say: Say) -> Table:
     return Table("Engine: listening", columns, rows, note)
 
 
-def _repeated(folder: Path, times: int) -> tuple[Path, Path]:
+def repeated(folder: Path, times: int) -> tuple[Path, Path]:
     """Write the sample so many times in a row, and its text."""
     recording, text = folder / f"{times}.wav", folder / f"{times}.txt"
     audio.decode(_SAMPLE, folder / "samples")
@@ -78,7 +78,8 @@ def _repeated(folder: Path, times: int) -> tuple[Path, Path]:
     return recording, text
 
 
-def _seconds(recording: Path) -> float:
+def length_of(recording: Path) -> float:
+    """Seconds of a WAV file."""
     with wave.open(str(recording)) as file:
         return float(file.getnframes() / file.getframerate())
 
@@ -101,14 +102,15 @@ def _finding(say: Say) -> Table:
     ]
     for count in _WORDS:
         say(f"key phrases of {count:,} words ...")
-        words = list(itertools.islice(_words(read), count))
+        words = list(itertools.islice(words_of(read), count))
         took = Samples([_processor_ms(words) for _ in range(_RUNS)])
         rows.append((f"{count:,}", f"{took.median * 1000 / count:.0f} ms", f"{took.median / 1000:.2f} s"))
     note = "Processor time; medians, of the texts with their spread. The long ones are the texts again and again."
     return Table("Engine: key phrases", ("words", "for 1,000 words", "in all"), rows, note)
 
 
-def _words(texts: Sequence[Any]) -> Iterator[dict[str, Any]]:
+def words_of(texts: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    """The words of the texts, one after the other, without end."""
     start = 0
     for content in itertools.cycle(texts):
         for word in phrases.read_words(content):
@@ -125,7 +127,7 @@ def _processor_ms(words: Sequence[dict[str, Any]]) -> float:
 def main(minutes: Annotated[int, typer.Option(min=1, help="How long the recording is.")] = 60) -> None:
     """Recognise one long recording, and print the table."""
     with tempfile.TemporaryDirectory() as folder:
-        length = _seconds(_repeated(Path(folder), 1)[0])
+        length = length_of(repeated(Path(folder), 1)[0])
     table = _listening([round(60 * minutes / length)], lambda _: None)
     sys.stdout.write(table.markdown())
 

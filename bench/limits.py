@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 # A recording of ten minutes; what the steps take is what bench/simulation.py assumes.
 TRANSCRIPT_SECONDS = 21.0
-HANDOVER_SECONDS = 1.0  # a place stands empty for so long, between two who had to wait
+HANDOVER_SECONDS = 1.5  # from a transcript's end to the next one's begin, of who had to wait
 SUBMIT_SECONDS = 0.6
 RESULTS_SECONDS = 0.5
 WEBHOOK_SECONDS = 0.05

@@ -407,35 +407,42 @@ def renewed(page: str, tables: Mapping[str, Table]) -> str:
 
 def quick_tables() -> dict[str, Table]:
     """Those that take no time."""
-    measured = json.loads(MEASURED.read_text(encoding="utf-8"))
-    return {"limits": limits_table(), "cost": cost_table(), "measured": compared_table(compared(measured))}
+    return {"limits": limits_table(), "cost": cost_table(), "measured": compared_table(compared(_measured()))}
+
+
+def _measured() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(MEASURED.read_text(encoding="utf-8"))
+    return found
 
 
 def main(
     *,
-    quick: Annotated[bool, typer.Option(help="Only the tables that need no simulation: quotas, cost.")] = False,
+    quick: Annotated[bool, typer.Option(help="Only what needs no simulation: quotas, cost, the small case.")] = False,
 ) -> None:
     """Simulate, and renew the page and its pictures."""
-    if quick:
-        PAGE.write_text(renewed(PAGE.read_text(encoding="utf-8"), quick_tables()), encoding="utf-8")
-        return
+    tables = quick_tables()
+    _draw_limits()
+    _draw_item()
+    _draw_compared(compared(_measured()))
+    if not quick:
+        tables |= _simulated()
+    PAGE.write_text(renewed(PAGE.read_text(encoding="utf-8"), tables), encoding="utf-8")
+
+
+def _simulated() -> dict[str, Table]:
+    """Run all cases, draw them, and return their tables."""
     cases = [*RATES, *DAYS, *BURSTS]
     console = Console(stderr=True)
     ran = {case.name: case.run() for case in track(cases, "Simulating", console=console, transient=True)}
     rates, days, bursts = ({case.name: ran[case.name] for case in some} for some in (RATES, DAYS, BURSTS))
-    tables = {
-        **quick_tables(),
+    _draw_rates(rates)
+    _draw_days(days)
+    _draw_bursts(bursts)
+    return {
         "rates": outcomes_table("Steady rates", rates),
         "days": outcomes_table("A day of 12,000", days),
         "bursts": outcomes_table("All at once", bursts),
     }
-    PAGE.write_text(renewed(PAGE.read_text(encoding="utf-8"), tables), encoding="utf-8")
-    _draw_limits()
-    _draw_item()
-    _draw_compared(compared(json.loads(MEASURED.read_text(encoding="utf-8"))))
-    _draw_rates(rates)
-    _draw_days(days)
-    _draw_bursts(bursts)
 
 
 if __name__ == "__main__":
