@@ -7,6 +7,8 @@ from itertools import pairwise
 from typing import Any
 from unicodedata import category
 
+from audio_highlights.json_items import Items
+
 _LINE = 42  # characters; a caption has two lines at most
 _LONGEST_MS = 7000
 _SHORTEST_MS = 1000  # where the next one leaves so much
@@ -149,4 +151,4 @@ def _lines(text: str) -> tuple[str, ...] | None:
 def of_transcript(transcript: Mapping[str, Any]) -> list[Caption]:
     """The captions of AssemblyAI's transcript object."""
     words = transcript.get("words")
-    return captions(words if isinstance(words, list) else [])
+    return captions(words if isinstance(words, list | Items) else [])
