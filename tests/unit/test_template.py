@@ -676,7 +676,7 @@ def test_imports_run_one_way(module: str, allowed: set[str]) -> None:
 
 def test_every_module_has_its_place_in_the_order() -> None:
     known = "errors config media_type models observability batch line workflow webhook assemblyai storage __init__"
-    known += " parameters captions export reading catalogue deletion orders uploads options insights"
+    known += " parameters captions export reading catalogue deletion orders uploads options insights json_items"
     assert {path.stem for path in PACKAGE.glob("*.py")} == set(known.split(" "))
 
 
