@@ -26,6 +26,7 @@ from audio_highlights.errors import (
     TranscriptNotFound,
     TranscriptNotReady,
 )
+from audio_highlights.json_items import written
 from audio_highlights.line import Line, waits
 from audio_highlights.models import (
     ENDED,
@@ -686,7 +687,7 @@ class FakeResults:
         return f"s3://results/{key}"
 
     def _put(self, key: str, document: Mapping[str, Any]) -> str:
-        self.files[key] = json.loads(json.dumps(document, allow_nan=False))
+        self.files[key] = json.loads(b"".join(written(document)))
         self._journal.note(f"put {key.partition('/')[0]}")
         meanwhile, self.during_put = self.during_put, None
         if meanwhile:
