@@ -34,10 +34,10 @@ POLL_SECONDS = 10  # PollIntervalSeconds, as the template has it by default
 BY_AWS: Mapping[str, Mapping[str, int]] = {
     # S3's event; its way into SubmitQueue, a receive and a delete for each of two messages; the webhook's call; the
     # event of the highlights on its way to the topic.
-    WEBHOOK: {"events S3's event": 1, "sqs SendMessage": 1, "sqs ReceiveMessage": 2, "sqs DeleteMessage": 2,
+    WEBHOOK: {"events from S3": 1, "sqs SendMessage": 1, "sqs ReceiveMessage": 2, "sqs DeleteMessage": 2,
               "http_api POST /webhook": 1, "sns Publish": 1},
     # The same, but that the state machine sends the second message.
-    POLL: {"events S3's event": 1, "sqs SendMessage": 2, "sqs ReceiveMessage": 2, "sqs DeleteMessage": 2,
+    POLL: {"events from S3": 1, "sqs SendMessage": 2, "sqs ReceiveMessage": 2, "sqs DeleteMessage": 2,
            "sns Publish": 1},
     BASELINE: {},
 }  # fmt: skip

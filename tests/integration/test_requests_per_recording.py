@@ -176,3 +176,15 @@ def test_a_recording_takes_so_many_units_of_its_tables(pipeline: Pipeline, table
         ("line", 1),
     ]
     assert counts.read_units == 1
+
+
+def test_a_place_among_200_takes_four_units(pipeline: Pipeline, tables: Tables) -> None:
+    others = [number.to_bytes(16) for number in range(199)]
+    boto3.client("dynamodb", endpoint_url=pipeline.proxy.url).update_item(
+        TableName=tables.flow,
+        Key={"name": {"S": "places"}},
+        UpdateExpression="ADD holders :others",
+        ExpressionAttributeValues={":others": {"BS": others}},
+    )
+    counts = pipeline.take()
+    assert [write.units for write in counts.writes if write.table == tables.flow] == [4, 4]

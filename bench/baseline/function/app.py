@@ -12,12 +12,13 @@ from urllib.parse import unquote_plus
 
 import boto3
 import requests
+from botocore.config import Config
 
 _POLL_SECONDS = 3
 
 base_url = os.environ["ASSEMBLYAI_BASE_URL"]
 headers = {"Authorization": os.environ["ASSEMBLYAI_API_KEY"]}
-s3 = boto3.client("s3")
+s3 = boto3.client("s3", config=Config(signature_version="s3v4"))  # as in the regions where nothing else is taken
 
 
 def handler(event: dict[str, Any], context: Any) -> None:
