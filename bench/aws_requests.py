@@ -181,7 +181,7 @@ def _units(taken: Sequence[Taken]) -> Table:
 
 
 def _full_line() -> int:
-    item: Item = {"name": {"S": "places"}, "holders": {"BS": [bytes(16)] * _FULL_LINE}}
+    item: Item = {"name": {"S": "in-flight"}, "places": {"BS": [bytes(16)] * _FULL_LINE}}
     return -(-item_bytes(item) // 1024)
 
 

@@ -130,7 +130,7 @@ def _oldest_messages(stack: Stack) -> Iterator[Finding]:
 
 def _line(stack: Stack) -> Iterator[Finding]:
     table = boto3.resource("dynamodb").Table(stack.resources()["FlowTable"])
-    row: dict[str, Any] = dict(table.get_item(Key={"name": "places"}, ConsistentRead=True).get("Item", {}))
+    row: dict[str, Any] = dict(table.get_item(Key={"name": "in-flight"}, ConsistentRead=True).get("Item", {}))
     most = stack.parameters.get("MaxInFlight", "?")
     if "stopped" in row:
         yield Finding(

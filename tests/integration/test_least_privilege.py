@@ -25,7 +25,7 @@ NAME = "rights"
 RECORDING = "calls/a.wav"
 NEVER = {"ConditionExpression": "attribute_exists(never_there)"}  # a write that is allowed changes nothing
 ROW = {"recording_id": {"S": "r"}}
-FLOW = {"name": {"S": "places"}}
+FLOW = {"name": {"S": "in-flight"}}
 PHRASE = {**ROW, "position": {"N": "1"}}
 
 type Names = Mapping[str, str]

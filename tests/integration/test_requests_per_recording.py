@@ -22,7 +22,7 @@ from tests.integration.engine.running_engine import KEY, Engine
 from tests.unit.functions import Context, event, load
 
 SPEECH = PROJECT / "tests" / "fixtures" / "refund.mp3"
-SECRET = "what binds a call to a recording"
+SECRET = "webhook-secret"
 
 
 @pytest.fixture(scope="module")
@@ -182,8 +182,8 @@ def test_a_place_among_200_takes_four_units(pipeline: Pipeline, tables: Tables) 
     others = [number.to_bytes(16) for number in range(199)]
     boto3.client("dynamodb", endpoint_url=pipeline.proxy.url).update_item(
         TableName=tables.flow,
-        Key={"name": {"S": "places"}},
-        UpdateExpression="ADD holders :others",
+        Key={"name": {"S": "in-flight"}},
+        UpdateExpression="ADD places :others",
         ExpressionAttributeValues={":others": {"BS": others}},
     )
     counts = pipeline.take()

@@ -630,10 +630,9 @@ class InFlight:
     """Which recordings have a transcript at the provider: one item of the FlowTable, on which all agree.
 
     It holds the ids, not their number: what enters twice counts once, and who died in it can be found and taken out.
-    As bytes, half of what their digits take: the whole item is paid for whenever somebody enters or leaves.
     """
 
-    _KEY: Mapping[str, Any] = to_item({"name": "places"})
+    _KEY: Mapping[str, Any] = to_item({"name": "in-flight"})
 
     def __init__(self, table: str, most: int, now: Callable[[], datetime]) -> None:
         self._table = table
@@ -646,7 +645,7 @@ class InFlight:
 
         A stopped line lets one recording through every `probe_seconds`.
         """
-        values = {":one": {_id_bytes(recording_id)}, ":id": _id_bytes(recording_id), ":most": self._most}
+        values = {":one": {recording_id}, ":id": recording_id, ":most": self._most}
         try:
             self._change(
                 "ADD holders :one",
@@ -663,7 +662,7 @@ class InFlight:
         now = int(self._now().timestamp())
         if there["probe_at"] > now:
             return Entry(there["stopped"])
-        values = {":one": {_id_bytes(recording_id)}, ":next": now + probe_seconds, ":this": there["probe_at"]}
+        values = {":one": {recording_id}, ":next": now + probe_seconds, ":this": there["probe_at"]}
         try:
             self._change("SET probe_at = :next ADD holders :one", "probe_at = :this", values)
         except self._client.exceptions.ConditionalCheckFailedException:
@@ -680,11 +679,11 @@ class InFlight:
             TableName=self._table,
             Key=self._KEY,
             UpdateExpression="DELETE holders :one",
-            ExpressionAttributeValues=to_item({":one": {_id_bytes(recording_id)}}),
+            ExpressionAttributeValues=to_item({":one": {recording_id}}),
             ReturnValues="ALL_OLD",
         )
         before = from_item(answer.get("Attributes", {}))
-        return int(before.get("waiting", 0)) if recording_id in _ids(before.get("holders", ())) else 0
+        return int(before.get("waiting", 0)) if recording_id in before.get("holders", ()) else 0
 
     def nobody_waits(self, noted: int) -> None:
         """Forget that somebody waited, unless another was noted since."""
@@ -704,7 +703,7 @@ class InFlight:
         """Who holds a place now (a consistent read). Of a stopped line, there is room for a probe when it is time."""
         answer = self._client.get_item(TableName=self._table, Key=self._KEY, ConsistentRead=True)
         row = from_item(answer.get("Item", {}))
-        holders = _ids(row.get("holders", ()))
+        holders = frozenset(row.get("holders", ()))
         if "stopped" in row:
             return Flight(holders, int(row["probe_at"] <= self._now().timestamp()), row["stopped"])
         return Flight(holders, max(0, self._most - len(holders)))
@@ -719,14 +718,6 @@ class InFlight:
             **(conditional if condition else {}),  # type: ignore[arg-type]
             **(valued if values else {}),  # type: ignore[arg-type]
         )
-
-
-def _id_bytes(recording_id: str) -> bytes:
-    return bytes.fromhex(recording_id)
-
-
-def _ids(holders: Collection[Any]) -> frozenset[str]:
-    return frozenset(one.value.hex() for one in holders)
 
 
 class Media:
