@@ -16,7 +16,7 @@ from bench.side_by_side import BASELINE, BY_AWS, LONG, POLL, POLL_SECONDS, SHORT
 from cli.prices import Prices
 from local.stack import PROJECT
 
-_SHORT_RECORDINGS, _LONG_RECORDINGS = 6, 3
+_SHORT_RECORDINGS, _LONG_RECORDINGS = 7, 3
 _MILLION = 1_000_000
 _EXACT = 100  # numbers above it are shown whole
 _WHO = ("functions", "AWS, for us", "whoever uploads", "the provider, by presigned URL")
@@ -77,7 +77,7 @@ def _counted(several: Sequence[Taken]) -> dict[str, float]:
     for name, count in BY_AWS[mode].items():
         by_aws[name.split()[0]] += count
     counts = {
-        "lambda": each(lambda one: one.lambdas.invocations.total()),
+        "lambda": each(lambda one: one.lambdas.runs.total()),
         "lambda_gb_seconds": each(lambda one: one.lambdas.gb_seconds),
         "states": each(lambda one: one.transitions),
         "sqs": each(lambda one: one.counts.of("sqs")) + by_aws["sqs"],
@@ -152,8 +152,9 @@ def _cost(columns: Mapping[str, Sequence[Taken]], prices: Prices) -> Table:
         ["", "price of a million", *columns],
         rows,
         "What one recording takes = what 1,000 cost, by list prices (cli/prices.toml, us-east-1, no free tier). Lambda "
-        "by each function's MemorySize and this machine's milliseconds; AWS's may be twice as many. Not in it: data "
-        "transfer, storage, what runs without recordings. X-Ray takes a sample where there is more than one a second.",
+        "by each function's MemorySize and its median run on this machine; AWS's may take twice as long. Not in it: "
+        "data transfer, storage, what runs without recordings. X-Ray takes a sample where there is more than one a "
+        "second.",
     )
 
 

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import boto3
@@ -49,20 +50,36 @@ _WAIT_SECONDS = 180
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a function, as its log reports it."""
+
+    function: str
+    gb: float
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Lambdas:
     """What functions did since they were there, by their logs."""
 
-    invocations: Counter[str] = field(default_factory=Counter)
-    gb_seconds: float = 0
+    runs: Counter[Run] = field(default_factory=Counter)
     log_bytes: int = 0
     metrics: frozenset[tuple[str, str]] = frozenset()  # service and name
 
     def since(self, before: "Lambdas") -> "Lambdas":
-        return Lambdas(
-            self.invocations - before.invocations,
-            self.gb_seconds - before.gb_seconds,
-            self.log_bytes - before.log_bytes,
-            self.metrics,
+        return Lambdas(self.runs - before.runs, self.log_bytes - before.log_bytes, self.metrics)
+
+    def times(self, function: str) -> int:
+        """How often a function ran."""
+        return sum(count for run, count in self.runs.items() if run.function == function)
+
+    @property
+    def gb_seconds(self) -> float:
+        """By the median of each function: on a busy machine one run may take ten times as long as the others."""
+        return sum(
+            median(run.gb * run.milliseconds / 1000 for run in self.runs.elements() if run.function == function)
+            * self.times(function)
+            for function in {run.function for run in self.runs}
         )
 
 
@@ -117,17 +134,15 @@ class _Way:
         boto3.client("s3").upload_file(str(_SAMPLE), self.bucket, key)
 
     def lambdas(self) -> Lambdas:
-        invocations: Counter[str] = Counter()
-        gb_seconds, log_bytes, metrics = 0.0, 0, set()
+        runs, log_bytes, metrics = Counter[Run](), 0, set()
         pages = boto3.client("logs").get_paginator("filter_log_events")
         for function, group in self._functions.items():
             for message in _messages(pages.paginate(logGroupName=group)):
                 log_bytes += len(message.encode()) + _LOG_EVENT_BYTES
                 metrics |= _metrics(message)
                 if report := _REPORT.search(message):
-                    invocations[function] += 1
-                    gb_seconds += int(report[1]) / 1000 * self._gb[function]
-        return Lambdas(invocations, gb_seconds, log_bytes, frozenset(metrics))
+                    runs[Run(function, self._gb[function], int(report[1]))] += 1
+        return Lambdas(runs, log_bytes, frozenset(metrics))
 
     def done(self, keys: Sequence[str]) -> bool:
         raise NotImplementedError
@@ -149,14 +164,13 @@ class _Ours(_Way):
         super().__init__(mode, proxy, stack.media_bucket, groups)
         self.stack = stack
         self._results = resources["ResultsFunction"]
-        self._so_far = 0
 
     def done(self, keys: Sequence[str]) -> bool:
         """Their rows have ended, and the function that ended them has, too: it has told the others."""
         pages = boto3.client("dynamodb").get_paginator("scan").paginate(TableName=self.stack.recordings_table)
         rows = [row for page in pages for row in page["Items"]]
         completed = {row["key"]["S"] for row in rows if row["status"]["S"] == "completed"}
-        return completed >= set(keys) and self.lambdas().invocations[self._results] >= len(completed)
+        return completed >= set(keys) and self.lambdas().times(self._results) >= len(completed)
 
     def transitions(self, keys: Sequence[str]) -> int:
         if self.mode != POLL:
@@ -197,7 +211,7 @@ class _Baseline(_Way):
         objects = boto3.client("s3").list_objects_v2(Bucket=self._texts).get("Contents", [])
         self._count = len(objects)
         return {one["Key"] for one in objects} >= {f"{key}.txt" for key in keys} and (
-            self.lambdas().invocations.total() >= self._count
+            self.lambdas().runs.total() >= self._count
         )
 
     def stored(self) -> Stored:
@@ -208,7 +222,7 @@ def measured(say: Say, short: int, long: int) -> Measured:
     """Deploy all three, and count: so many recordings whose transcripts take SHORT seconds, so many that take LONG."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
         local = Local.at(Path(folder))
-        local.engine_options = ("--instant", "--faults")
+        local.engine_options = ("--instant", "--faults", "--concurrency", "50")
         running.callback(local.stop, say)
         local.start(say)
         running.enter_context(_environment(local))
@@ -275,10 +289,10 @@ def _sweeps(way: _Ours, runs: int = 3) -> Taken:
     sweep = _Way(WEBHOOK, way.proxy, way.bucket, {name: f"/{way.stack.name}/sweep"})
 
     def run(times: int) -> Lambdas:
-        due = sweep.lambdas().invocations[name] + times
+        due = sweep.lambdas().times(name) + times
         for _ in range(times):
             boto3.client("lambda").invoke(FunctionName=name)
-        _wait_for(lambda: sweep.lambdas().invocations[name] >= due, "the sweep has not ended")
+        _wait_for(lambda: sweep.lambdas().times(name) >= due, "the sweep has not ended")
         return sweep.lambdas()
 
     before = run(1)  # warm

@@ -22,7 +22,7 @@ from tests.integration.engine.running_engine import KEY, Engine
 from tests.unit.functions import Context, event, load
 
 SPEECH = PROJECT / "tests" / "fixtures" / "refund.mp3"
-SECRET = "webhook-secret"
+SECRET = uuid4().hex
 
 
 @pytest.fixture(scope="module")
