@@ -1,225 +1,235 @@
-"""`python -m bench.aws_requests`: the AWS requests that one recording takes, counted; for cli/prices.toml.
+"""What a recording costs: AWS requests, write units and state transitions, in both modes and beside the baseline.
 
-A stack of its own, with an engine that makes words up. Its functions speak to the local AWS through a proxy that
-counts. What AWS does by itself is not seen there, and is added by what AWS documents: see `_BY_AWS`.
+`python -m bench.aws_requests` prints the sections of cli/prices.toml that hold what a recording takes.
 """
 
-import asyncio
-import json
-import os
-import re
 import sys
-import tempfile
-import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Annotated, Any
-from urllib.parse import unquote
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 
-import aiohttp
-import boto3
-import typer
-from aiohttp import web
-from multidict import CIMultiDict
-from yarl import URL
+from samtranslator.yaml_helper import yaml_parse
 
-from cli import recordings
-from cli.stack import Stack
-from local.stack import DEFAULT_STACK_NAME, PROJECT, Local
+from bench.dynamodb import Item, item_bytes
+from bench.report import Say, Table
+from bench.side_by_side import BASELINE, BY_AWS, LONG, POLL, POLL_SECONDS, SHORT, WEBHOOK, Measured, Taken, measured
+from cli.prices import Prices
+from local.stack import PROJECT
 
-_SIGNED_FOR = re.compile(r"Credential=[^/\s]+/\d{8}/[^/]+/([^/]+)/aws4_request")
-_REPORT = re.compile(r"REPORT RequestId.*?Billed Duration: (\d+) ms", re.DOTALL)
-_FUNCTIONS = ("Submit", "Webhook", "Results", "Sweep")
-_HOP_HEADERS = ("connection", "content-length", "transfer-encoding", "content-encoding")
-# The event from S3 and its way into SubmitQueue; a receive and a delete for each of two messages; the webhook's call.
-_BY_AWS = {"events": 1, "sqs": 1 + 2 * 2, "http_api": 1}
-# Write units beside the item's own: DynamoDB writes each index that an item is in.
-_INDEX_UNITS = {"RecordingsTable": 2, "HighlightsTable": 2, "FlowTable": 0}
-_DYNAMODB_READS = ("GetItem", "Query", "BatchGetItem", "Scan")
+_SHORT_RECORDINGS, _LONG_RECORDINGS = 7, 3
+_MILLION = 1_000_000
+_EXACT = 100  # numbers above it are shown whole
+_WHO = ("functions", "AWS, for us", "whoever uploads", "the provider, by presigned URL")
+_KINDS = ("sqs", "dynamodb", "s3", "http_api", "events")  # queue, table, bucket, API, event
+_ASIDE = ("events from S3",)  # paid for, but no request
+_FULL_LINE = 200  # MaxInFlight, as the template has it by default
+_MINUTES = 30 * 24 * 60  # a month's
+_IDLE_RECEIVES = 15 * _MINUTES  # of a queue: Lambda keeps five pollers at it, each of which waits for up to 20 s
+_SWEEPS = _MINUTES // 5 + 30
+
+type Counted = Mapping[str, float]
+"""Of one recording, by the names that cli/prices.toml has for what is paid."""
 
 
-class Proxy:
-    """Passes every request on to the local AWS as it is, and counts it."""
+def measure(say: Say) -> Iterator[Table]:
+    """Count, and price what was counted."""
+    found = measured(say, _SHORT_RECORDINGS, _LONG_RECORDINGS)
+    prices = Prices.load()
+    columns = _columns(found.taken)
+    yield _requests(columns)
+    yield _cost(columns, prices)
+    yield _units(found.taken)
+    yield _stored(found, prices)
+    yield _standing(found, prices)
 
-    def __init__(self, target: str) -> None:
-        self._target = target
-        self.requests: Counter[str] = Counter()
-        self.write_units = 0
-        self.url = ""
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Serve in a thread."""
-        loop, ready = asyncio.new_event_loop(), threading.Event()
+def main() -> None:
+    """Print what a recording takes, for cli/prices.toml."""
+    found = measured(_say, _SHORT_RECORDINGS, _LONG_RECORDINGS)
+    columns = _columns(found.taken)
+    sections = {"aws.recording": columns["webhook"], "aws.recording_poll": columns[_name(POLL, LONG)]}
+    for section, several in sections.items():
+        counts = _counted(several)
+        lines = [f"{name} = {count:.4g}" for name, count in counts.items()]
+        sys.stdout.write("\n".join([f"[{section}]", *lines]) + "\n")
 
-        async def start() -> web.AppRunner:
-            application = web.Application(client_max_size=2**30)
-            application.router.add_route("*", "/{path:.*}", self._pass_on)
-            runner = web.AppRunner(application, access_log=None)
-            await runner.setup()
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            ready.set()
-            return runner
 
-        def serve() -> None:
-            runner = loop.run_until_complete(start())
-            loop.run_forever()
-            loop.run_until_complete(runner.cleanup())
+def _columns(taken: Iterable[Taken]) -> dict[str, list[Taken]]:
+    """What is shown beside each other. For the webhook it makes no difference how long a transcript takes."""
+    columns: dict[str, list[Taken]] = {}
+    for one in sorted(taken, key=lambda one: [WEBHOOK, POLL, BASELINE].index(one.mode)):
+        columns.setdefault(_name(one.mode, one.transcript_seconds), []).append(one)
+    return columns
 
-        thread = threading.Thread(target=serve)
-        thread.start()
-        ready.wait()
-        try:
-            yield
-        finally:
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join()
 
-    async def _pass_on(self, request: web.Request) -> web.StreamResponse:
-        body = await request.read()
-        self._count(request, body)
-        async with (
-            aiohttp.ClientSession(auto_decompress=False) as session,
-            session.request(
-                request.method,
-                URL(self._target + request.raw_path, encoded=True),
-                headers=CIMultiDict(request.headers),
-                data=body,
-                allow_redirects=False,
-            ) as answer,
-        ):
-            headers = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP_HEADERS}
-            return web.Response(status=answer.status, headers=headers, body=await answer.read())
+def _name(mode: str, seconds: int) -> str:
+    return mode if mode == WEBHOOK else f"{mode}, {seconds} s"
 
-    def _count(self, request: web.Request, body: bytes) -> None:
-        signed = request.headers.get("Authorization") or "Credential=" + unquote(
-            request.query.get("X-Amz-Credential", "")
+
+def _counted(several: Sequence[Taken]) -> dict[str, float]:
+    """What one of these recordings takes, in the units that are paid."""
+
+    def each(of: Callable[[Taken], float]) -> float:
+        return sum(of(one) for one in several) / sum(one.recordings for one in several)
+
+    mode = several[0].mode
+    by_aws = Counter[str]()
+    for name, count in BY_AWS[mode].items():
+        by_aws[name.split()[0]] += count
+    counts = {
+        "lambda": each(lambda one: one.lambdas.runs.total()),
+        "lambda_gb_seconds": each(lambda one: one.lambdas.gb_seconds),
+        "states": each(lambda one: one.transitions),
+        "sqs": each(lambda one: one.counts.of("sqs")) + by_aws["sqs"],
+        "dynamodb_write": each(lambda one: one.counts.write_units),
+        "dynamodb_read": each(lambda one: one.counts.read_units),
+        "s3_put": each(lambda one: one.counts.of("s3", "PUT", "POST")) + 1,  # the upload
+        "s3_get": each(lambda one: one.counts.of("s3", "GET", "HEAD") + one.counts.presigned.total()),
+        "events": each(lambda one: one.counts.of("events")) + by_aws["events"],
+        "sns": float(by_aws["sns"]),
+        "http_api": float(by_aws["http_api"]),
+        "sts": each(lambda one: one.counts.of("sts")),
+        "secrets_manager": each(lambda one: one.counts.of("secretsmanager")),
+        "log_bytes": each(lambda one: one.lambdas.log_bytes),
+    }
+    return {name: count for name, count in counts.items() if count}
+
+
+def _requests(columns: Mapping[str, Sequence[Taken]]) -> Table:
+    asked = {column: _asked(several) for column, several in columns.items()}
+    names = sorted({name for one in asked.values() for name in one}, key=lambda name: (_WHO.index(name[0]), name[1]))
+    rows = [[who, what, *(_number(one.get((who, what), 0)) for one in asked.values())] for who, what in names]
+    totals = (
+        sum(
+            count
+            for (who, what), count in one.items()
+            if who in _WHO[:2] and what.split()[0] in _KINDS and what not in _ASIDE
         )
-        found = _SIGNED_FOR.search(signed)
-        service = found[1] if found else "unsigned"
-        action = request.headers.get("X-Amz-Target", request.method).rpartition(".")[2]
-        self.requests[f"{service} {action}"] += 1
-        if service == "dynamodb" and action not in _DYNAMODB_READS:
-            self.write_units += _units(action, json.loads(body))
+        for one in asked.values()
+    )
+    rows.append(["**in all**", "**queue, table, bucket, API, event**", *(f"**{_number(total)}**" for total in totals)])
+    return Table(
+        "AWS requests of one recording",
+        ["asked by", "request", *columns],
+        rows,
+        f"Counted over {_SHORT_RECORDINGS} recordings with transcripts that take {SHORT} s, and {_LONG_RECORDINGS} of "
+        f"{LONG} s; 15 phrases, warm functions. Poll mode asks every {POLL_SECONDS} s, the baseline every 3 s. "
+        "What AWS asks for us is by its documentation. In all: without sessions (STS), SNS, what S3 tells EventBridge, "
+        "the upload and the provider's download.",
+    )
 
 
-def _units(action: str, body: dict[str, Any]) -> int:
-    """What DynamoDB takes for items under 1 KB: twice in a transaction, and once for each index."""
-    if action == "TransactWriteItems":
-        tables = [next(iter(one.values()))["TableName"] for one in body["TransactItems"]]
-        return sum(2 + _index_units(table) for table in tables)
-    if action == "BatchWriteItem":
-        return sum((1 + _index_units(table)) * len(writes) for table, writes in body["RequestItems"].items())
-    return 1 + _index_units(body["TableName"])
-
-
-def _index_units(table: str) -> int:
-    return next(units for name, units in _INDEX_UNITS.items() if name in table)
-
-
-def main(
-    uploads: Annotated[int, typer.Option(min=1, help="Recordings; the first ones warm the functions up.")] = 20,
-) -> None:
-    """Count, and print a section of cli/prices.toml."""
-    with tempfile.TemporaryDirectory() as folder:
-        local = Local.at(Path(folder))
-        local.engine_options = ("--instant",)
-        try:
-            local.start(_say)
-            proxy = Proxy(local.aws_url)
-            with proxy.running(), _environment(local):
-                local.build(_say)
-                local.deploy(_say, parameters={"MaxConcurrency": "2"})
-                _print(_counted(Stack.named(DEFAULT_STACK_NAME), proxy, uploads), uploads)
-        finally:
-            local.stop(_say)
-
-
-def _counted(stack: Stack, proxy: Proxy, uploads: int) -> dict[str, float]:
-    """Upload one after the other, count, and share out."""
-    functions, resources = boto3.client("lambda"), stack.resources()
-    for function in _FUNCTIONS:
-        name = resources[f"{function}Function"]
-        present = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-        functions.update_function_configuration(
-            FunctionName=name, Environment={"Variables": {**present, "AWS_ENDPOINT_URL": proxy.url}}
-        )
-    sample = PROJECT / "tests" / "fixtures" / "refund.mp3"
-
-    def send(key: str) -> None:
-        recording_id = recordings.upload(stack, sample, key).recording_id
-        for _ in recordings.follow(stack, recording_id, 120):
-            pass
-
-    for number in range(5):
-        send(f"warm/{number}.mp3")
-    proxy.requests.clear()
-    proxy.write_units = 0
-    invocations, billed_ms = _reports(stack)
-    for number in range(uploads):
-        send(f"counted/{number}.mp3")
-    later, later_ms = _reports(stack)
-    _say("counted: " + json.dumps({name: count / uploads for name, count in sorted(proxy.requests.items())}))
-
-    def each(service: str, *actions: str) -> float:
-        seen = (
-            count for name, count in proxy.requests.items() if name.split()[0] == service and name.split()[1] in actions
-        )
-        return sum(seen) / uploads
-
-    def all_of(service: str) -> float:
-        return sum(count for name, count in proxy.requests.items() if name.split()[0] == service) / uploads
-
-    calls = (later - invocations) / uploads
-    return {
-        "lambda": calls,
-        "lambda_gb_seconds": (later_ms - billed_ms) / 1000 / uploads / 2,  # 512 MB each
-        "sqs": all_of("sqs") + _BY_AWS["sqs"],
-        "dynamodb_write": proxy.write_units / uploads,
-        "dynamodb_read": each("dynamodb", *_DYNAMODB_READS),
-        "s3_put": each("s3", "PUT", "POST") + 1,  # the upload itself
-        "s3_get": each("s3", "GET", "HEAD"),
-        "events": all_of("events") + _BY_AWS["events"],
-        "http_api": _BY_AWS["http_api"],
-        "sts": all_of("sts"),
-        "secrets_manager": all_of("secretsmanager"),
-        "xray": calls,  # at most: X-Ray samples
+def _asked(several: Sequence[Taken]) -> dict[tuple[str, str], float]:
+    """Who asked, for what, and how often for one recording."""
+    functions, aws, people, provider = _WHO
+    recordings = sum(one.recordings for one in several)
+    found: dict[tuple[str, str], float] = {(people, "s3 PUT"): 1}
+    for who, kind in ((functions, "requests"), (provider, "presigned")):
+        requests = sum((getattr(one.counts, kind) for one in several), Counter[str]())
+        found |= {(who, what): requests[what] / recordings for what in sorted(requests)}
+    counted = _counted(several)
+    found |= {(aws, what): count for what, count in BY_AWS[several[0].mode].items()}
+    return found | {
+        (aws, "lambda invocations"): counted["lambda"],
+        (aws, "states transitions"): counted.get("states", 0),
     }
 
 
-def _reports(stack: Stack) -> tuple[int, float]:
-    """How often the functions ran, and for how many ms, by their logs."""
-    logs = boto3.client("logs")
-    pages = logs.get_paginator("filter_log_events")
-    found = [
-        float(report[1])
-        for function in ("submit", "webhook", "results")
-        for page in pages.paginate(logGroupName=f"/{stack.name}/{function}")
-        for event in page["events"]
-        if (report := _REPORT.search(event["message"]))
+def _cost(columns: Mapping[str, Sequence[Taken]], prices: Prices) -> Table:
+    counted = [_counted(several) for several in columns.values()]
+    names = dict.fromkeys(name for counts in counted for name in counts)
+    rows = []
+    for name in names:
+        cells = (
+            f"{_number(counts.get(name, 0))} = {_for_1000(prices, {name: counts.get(name, 0)})}" for counts in counted
+        )
+        rows.append([name, f"{prices.units[name] * _MILLION:.4g}", *cells])
+    rows.append(["**in all**", "", *(f"**{_for_1000(prices, counts)}**" for counts in counted)])
+    traced = ({**counts, "xray": counts["lambda"] + ("states" in counts)} for counts in counted)
+    rows.append(["with Tracing=Active, at most", "", *(_for_1000(prices, counts) for counts in traced)])
+    return Table(
+        "AWS compute and requests for 1,000 recordings, US$",
+        ["", "price of a million", *columns],
+        rows,
+        "What one recording takes = what 1,000 cost, by list prices (cli/prices.toml, us-east-1, no free tier). Lambda "
+        "by each function's MemorySize and its median run on this machine; AWS's may take twice as long. Not in it: "
+        "data transfer, storage, what runs without recordings. X-Ray takes a sample where there is more than one a "
+        "second.",
+    )
+
+
+def _units(taken: Sequence[Taken]) -> Table:
+    several = [one for one in taken if one.mode == WEBHOOK]
+    recordings = sum(one.recordings for one in several)
+    writes = Counter(write for one in several for write in one.counts.writes)
+    rows = []
+    totals = [0.0, 0.0]
+    for table, what in (("RecordingsTable", "row"), ("HighlightsTable", "phrase"), ("FlowTable", "places in the line")):
+        for write, count in writes.items():
+            if table in write.table:
+                times = count / recordings
+                units = times * write.units, times * (_full_line() if table == "FlowTable" else write.units)
+                rows.append([what, write.action, _number(times), *map(_number, units)])
+                totals = [sum(pair) for pair in zip(totals, units, strict=True)]
+    rows.append(["**in all**", "", "", *(f"**{_number(total)}**" for total in totals)])
+    return Table(
+        "DynamoDB write units of one recording, webhook mode",
+        ["item", "request", "times", "units", f"units with {_FULL_LINE} in flight"],
+        rows,
+        "By the rules that AWS documents, from the items before and after each request: whole KB, twice in a "
+        "transaction, and each index that changes. The places are one item, which holds the ids of all in flight.",
+    )
+
+
+def _full_line() -> int:
+    item: Item = {"name": {"S": "in-flight"}, "places": {"BS": [bytes(16)] * _FULL_LINE}}
+    return -(-item_bytes(item) // 1024)
+
+
+def _stored(found: Measured, prices: Prices) -> Table:
+    rows = []
+    for mode, stored in found.stored.items():
+        dollars = Decimal(stored.files) * prices.monthly["s3_gb"] + Decimal(stored.rows) * prices.monthly["dynamodb_gb"]
+        rows.append([mode, f"{stored.files:,.0f}", f"{stored.rows:,.0f}", f"{dollars * 1000 / 10**9:.4f}"])
+    return Table(
+        "Bytes that stay of one recording",
+        ["", "files", "row and phrases, with their copies in indexes", "US$ a month for 1,000"],
+        rows,
+        "Of 70 words and 15 phrases. With a longer text the files grow, row and phrases hardly.",
+    )
+
+
+def _standing(found: Measured, prices: Prices) -> Table:
+    resources = yaml_parse((PROJECT / "template.yaml").read_text(encoding="utf-8"))["Resources"]
+    kinds = Counter(one["Type"] for one in resources.values() if one.get("Condition") != "Poll")
+    metrics = {metric for one in (*found.taken, found.sweeps) if one.mode == WEBHOOK for metric in one.lambdas.metrics}
+    kept = ("lambda", "lambda_gb_seconds", "dynamodb_read", "log_bytes")
+    sweep = {name: Decimal(count) for name, count in _counted([found.sweeps]).items() if name in kept}
+    rows = [
+        ("alarms", kinds["AWS::CloudWatch::Alarm"], prices.monthly["alarm"]),
+        ("metrics of ours, if each is told of every hour", len(metrics), prices.monthly["metric"]),
+        ("dashboard", kinds["AWS::CloudWatch::Dashboard"], prices.monthly["dashboard"]),
+        ("secrets", kinds["AWS::SecretsManager::Secret"], prices.monthly["secret"]),
+        ("receives that find nothing, at both queues", 2 * _IDLE_RECEIVES, prices.units["sqs"]),
+        ("sweeps: Lambda, reads, log", _SWEEPS, prices.of_units(sweep)),
     ]
-    return len(found), sum(found)
+    lines = [[what, f"{count:,}", f"{count * price:.2f}"] for what, count, price in rows]
+    total = sum(count * price for _, count, price in rows)
+    return Table(
+        "A month without recordings, US$",
+        ["", "how many", "US$"],
+        [*lines, ["**in all**", "", f"**{total:.2f}**"]],
+        "By arithmetic: list prices, 30 days, no free tier (which has 10 alarms, 10 metrics, 3 dashboards, a million "
+        "receives).",
+    )
 
 
-@contextmanager
-def _environment(local: Local) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ.update(local.client_environment())
-    boto3.setup_default_session()
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+def _for_1000(prices: Prices, counts: Counted) -> str:
+    return f"{prices.of_units({name: Decimal(count) for name, count in counts.items()}) * 1000:.4f}"
 
 
-def _print(counts: dict[str, float], uploads: int) -> None:
-    lines = [f"# Counted over {uploads} recordings with `make bench-requests`.", "[aws.recording]"]
-    lines += [f"{name} = {count:.4g}" for name, count in counts.items()]
-    sys.stdout.write("\n".join(lines) + "\n")
+def _number(count: float) -> str:
+    return f"{count:,.0f}" if count == int(count) or count > _EXACT else f"{count:.3g}"
 
 
 def _say(text: str) -> None:
@@ -227,4 +237,4 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

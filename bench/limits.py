@@ -15,8 +15,8 @@ PHRASES = 15
 _PARTITION_UNITS = 1000  # that one partition of DynamoDB writes in a second
 _UNIT_BYTES = 1024
 _ITEM_BYTES = 40  # of the item of who is in flight, without any
-TEXT_ID_BYTES = 33  # of an id in its set: 32 hex digits and one byte
-RAW_ID_BYTES = 17  # the same 128 bits as they are
+RAW_ID_BYTES = 17  # of an id in its set: 128 bits, and one byte
+TEXT_ID_BYTES = 33  # the same as 32 hex digits, as they once were
 WRITES = 2  # of that item for a recording that need not wait: enter and leave
 WRITES_WAITED = 5  # for one that waits once: enter in vain, leave, wait; enter, leave
 
@@ -35,13 +35,13 @@ class Limit:
     more: str  # how it is raised
 
 
-def item_units(holders: float, id_bytes: int = TEXT_ID_BYTES) -> int:
+def item_units(holders: float, id_bytes: int = RAW_ID_BYTES) -> int:
     """What one write of the item takes that holds so many ids."""
     return math.ceil((_ITEM_BYTES + id_bytes * holders) / _UNIT_BYTES)
 
 
 def item_units_a_second(
-    rate: float, id_bytes: int = TEXT_ID_BYTES, *, writes: float = WRITES, most: float = math.inf
+    rate: float, id_bytes: int = RAW_ID_BYTES, *, writes: float = WRITES, most: float = math.inf
 ) -> float:
     """At so many recordings an hour, where the item holds as many as are in work, at most `most`."""
     a_second = rate / _HOUR
@@ -59,7 +59,7 @@ def _bound(taken: Callable[[float], float], quota: float) -> float:
 
 def limits() -> Sequence[Limit]:
     """All of them, the narrowest first."""
-    yes, on_request = "yes", "by asking AssemblyAI"
+    yes, on_request = "by asking AWS", "by asking AssemblyAI"
     found = [
         Limit(
             "Parallel transcripts, free plan", "provider", "5", f"{TRANSCRIPT_SECONDS:.0f} s and the handover",
@@ -90,12 +90,12 @@ def limits() -> Sequence[Limit]:
         ),
         Limit(
             "The item of who is in flight", "ours", "1,000 write units/s, one item",
-            "2 writes of 1 unit per 31 in work", _bound(item_units_a_second, _PARTITION_UNITS),
-            "shorter ids; see below",
+            "2 writes of 1 unit per 60 in work", _bound(item_units_a_second, _PARTITION_UNITS), "several stacks",
         ),
         Limit(
-            "The same, ids as 16 bytes", "ours", "1,000 write units/s, one item", "2 writes of 1 unit per 60 in work",
-            _bound(lambda rate: item_units_a_second(rate, RAW_ID_BYTES), _PARTITION_UNITS), "several items",
+            "The same, were ids 32 hex digits", "ours", "1,000 write units/s, one item",
+            "2 writes of 1 unit per 31 in work",
+            _bound(lambda rate: item_units_a_second(rate, TEXT_ID_BYTES), _PARTITION_UNITS), "done: they are 16 bytes",
         ),
         Limit(
             "Phrases of a day: index `day` of HighlightsTable", "AWS", "1,000 write units/s, one partition",
@@ -120,7 +120,7 @@ def limits() -> Sequence[Limit]:
             _HOUR * 1000 / (SUBMIT_SECONDS + RESULTS_SECONDS + WEBHOOK_SECONDS), yes,
         ),
         Limit("EventBridge PutEvents, smallest regions", "AWS", "400/s", "1", _HOUR * 400, yes),
-        Limit("Step Functions transitions, smaller regions (poll)", "AWS", "800/s", "about 12", _HOUR * 800 / 12, yes),
+        Limit("Step Functions transitions, smaller regions (poll)", "AWS", "800/s", "10", _HOUR * 800 / 10, yes),
         Limit("STS AssumeRole", "AWS", "600/s", "1", _HOUR * 600, yes),
         Limit("Open rows: index `open`, 4 shards", "AWS", "4 x 1,000 write units/s", "4 units, 10 if it waits",
               _HOUR * 4000 / 4, "more shards, in storage.py"),

@@ -63,7 +63,7 @@ def _paid(most: int = 200, concurrency: int = 10, **more: Any) -> Settings:
 
 _FREE, _PAID = _paid(5), _paid()
 _LARGE = _paid(1000, 50)
-_LARGE_RAW = replace(_LARGE, id_bytes=limits.RAW_ID_BYTES)
+_LARGE_TEXT = replace(_LARGE, id_bytes=limits.TEXT_ID_BYTES)
 # Uploads of a day, by the hour: quiet at night, and most at ten and at three.
 _DAY = [
     3.4 * share
@@ -88,7 +88,7 @@ RATES = (
     Case("1,000 an hour", _PAID, _steady(1000, 6)),
     Case("100,000 an hour", _PAID, _steady(100_000, 1)),
     Case("100,000 an hour, 1,000 parallel", _LARGE, _steady(100_000, 1)),
-    Case("the same, ids as 16 bytes", _LARGE_RAW, _steady(100_000, 1)),
+    Case("the same, were ids 32 digits", _LARGE_TEXT, _steady(100_000, 1)),
 )
 DAYS = (
     Case("free plan", _FREE, lambda: by_rate(_DAY, transcripts()), 60),
@@ -125,11 +125,17 @@ def _rounded(number: float) -> int:
 def cost_table() -> Table:
     """What each rate costs in an hour."""
     prices = Prices.load()
-    aws = prices.of_recording
     parts, _ = prices.transcript(600, "universal-3-5-pro", asked({"auto_highlights": True}))
     provider = sum(parts.values())
-    rows = [(f"{rate:,}", f"${rate * aws:,.3f}", f"${rate * provider:,.2f}") for rate in (10, 1000, 100_000)]
-    return Table("What an hour costs", ("recordings/h", "AWS, for its recordings", "AssemblyAI"), rows)
+    rows = [
+        (
+            f"{rate:,}",
+            *(f"${rate * prices.of_recording(mode):,.3f}" for mode in ("webhook", "poll")),
+            f"${rate * provider:,.2f}",
+        )
+        for rate in (10, 1000, 100_000)
+    ]
+    return Table("What an hour costs", ("recordings/h", "AWS, webhook mode", "AWS, poll mode", "AssemblyAI"), rows)
 
 
 def outcomes_table(title: str, outcomes: Mapping[str, Outcome]) -> Table:
@@ -338,7 +344,7 @@ def _draw_rates(rates: Mapping[str, Outcome]) -> None:
     shown = [(name, one) for name, one in rates.items() if len(one.recordings) > 10_000]  # noqa: PLR2004  the highest
     with _picture("rates", 2) as (work, left):
         for (name, outcome), color in zip(shown, (_ORANGE, _BLUE, _GREEN), strict=True):
-            label = f"{outcome.settings.max_in_flight:,} places" + (", ids as 16 bytes" if "16 bytes" in name else "")
+            label = f"{outcome.settings.max_in_flight:,} places" + (", were ids 32 digits" if "digits" in name else "")
             _over(work, outcome.seen, "at_provider", 60, color=color, label=label)
             _over(left, outcome.seen, "open", 60, color=color, label=label)
         work.set(xlabel="minutes (uploads for the first 60)", ylabel="transcripts in work at AssemblyAI")
@@ -379,8 +385,8 @@ def _draw_item() -> None:
     rates = np.logspace(3, 5.7, 300)
     with _picture("item") as (axes,):
         for label, color, size in (
-            ("ids as 32 hex digits (as it is)", _BLUE, limits.TEXT_ID_BYTES),
-            ("ids as 16 bytes", _GREEN, limits.RAW_ID_BYTES),
+            ("ids as 16 bytes (as it is)", _BLUE, limits.RAW_ID_BYTES),
+            ("ids as 32 hex digits (as it was)", _GREEN, limits.TEXT_ID_BYTES),
         ):
             axes.plot(rates, [limits.item_units_a_second(rate, size) for rate in rates], color=color, label=label)
         axes.axhline(1000, color=_RED, linestyle="--", linewidth=1)

@@ -18,7 +18,7 @@ import simpy
 
 from audio_highlights.storage import OPEN_SHARDS, PRESIGNED_SECONDS
 from audio_highlights.workflow import MOST_RETRIES
-from bench.limits import TEXT_ID_BYTES, item_units
+from bench.limits import RAW_ID_BYTES, item_units
 
 type Process = Generator[simpy.Event, Any]
 
@@ -39,7 +39,7 @@ class Settings:
     overdue_seconds: float = 900
     sweep_every_seconds: float = 300
     lost_webhooks: float = 0  # the part of them
-    id_bytes: int = TEXT_ID_BYTES  # of one id in the item of who is in flight
+    id_bytes: int = RAW_ID_BYTES  # of one id in the item of who is in flight
     units_a_second: float = 1000  # that DynamoDB writes of it; who is throttled waits
 
     start_every: float = 0  # how far apart a queue starts its functions; the local AWS takes its time

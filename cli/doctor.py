@@ -139,7 +139,7 @@ def _line(stack: Stack) -> Iterator[Finding]:
             "Mend what it says. A key: put the right one into the API key secret (docs/security.md).",
         )  # fmt: skip
     else:
-        yield Finding("line", Verdict.FINE, f"{len(row.get('holders', ()))} of {most} places are taken.")
+        yield Finding("line", Verdict.FINE, f"{len(row.get('places', ()))} of {most} places are taken.")
 
 
 def _open_rows(stack: Stack) -> Iterator[Finding]:

@@ -31,9 +31,12 @@ class Prices:
     models: Mapping[str, Decimal]
     options: Mapping[str, Decimal]
     included: Collection[str]
-    requests: Mapping[str, Decimal]
-    gb_second: Decimal
-    recording: Mapping[str, Decimal]
+    units: Mapping[str, Decimal]
+    """Of AWS: one request, one GB-second of Lambda's time, one byte of logs."""
+    monthly: Mapping[str, Decimal]
+    """Of AWS: what is there costs so much a month."""
+    recording: Mapping[str, Mapping[str, Decimal]]
+    """What one recording takes of the units, by CompletionMode."""
     bit_rates: Mapping[str, tuple[int, int]]
     sources: tuple[str, str]
 
@@ -47,9 +50,12 @@ class Prices:
                 models=provider["models"],
                 options=provider["options"],
                 included=frozenset(provider["included"]["options"]),
-                requests={name: price / 1_000_000 for name, price in aws["requests"].items()},
-                gb_second=aws["lambda"]["gb_second"],
-                recording={name: Decimal(number) for name, number in aws["recording"].items()},
+                units={name: price / 1_000_000 for name, price in aws["millions"].items()},
+                monthly=aws["monthly"],
+                recording={
+                    mode: {name: Decimal(number) for name, number in aws[section].items()}
+                    for mode, section in (("webhook", "recording"), ("poll", "recording_poll"))
+                },
                 bit_rates={name: (low, high) for name, (low, high) in read["bit_rates"].items()},
                 sources=(f"{provider['source']}, {provider['read']}", f"{aws['source']}, {aws['read']}"),
             )
@@ -57,14 +63,13 @@ class Prices:
             message = f"{path} cannot be read: {type(error).__name__}: {error}"
             raise PricesUnreadable(message) from error
 
-    @property
-    def of_recording(self) -> Decimal:
-        """What AWS takes for one recording, by the requests that were counted."""
-        counts = dict(self.recording)
-        seconds = counts.pop("lambda_gb_seconds")
-        return seconds * self.gb_second + sum(
-            (self.requests[name] * number for name, number in counts.items()), Decimal(0)
-        )
+    def of_recording(self, completion_mode: str) -> Decimal:
+        """What AWS takes for one recording, by the units that were counted."""
+        return self.of_units(self.recording[completion_mode])
+
+    def of_units(self, counts: Mapping[str, Decimal]) -> Decimal:
+        """What AWS takes for so many units."""
+        return sum((self.units[name] * number for name, number in counts.items()), Decimal(0))
 
     def per_hour(self, model: str, options: Collection[str]) -> tuple[dict[str, Decimal], list[str]]:
         """The parts of the price of an hour, by model and option; and those whose price is not known."""

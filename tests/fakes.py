@@ -3,7 +3,6 @@
 Every side effect is written into one journal, which can break off after any of them, as a killed function does.
 """
 
-import copy
 import io
 import itertools
 import json
@@ -26,6 +25,7 @@ from audio_highlights.errors import (
     TranscriptNotFound,
     TranscriptNotReady,
 )
+from audio_highlights.json_items import read, written
 from audio_highlights.line import Line, waits
 from audio_highlights.models import (
     ENDED,
@@ -661,7 +661,7 @@ class FakeProvider:
         self.jobs[transcript_id] |= {"status": status, **body}
 
     def _as_it_is(self, transcript_id: str) -> Transcript:
-        return Transcript(copy.deepcopy(self.jobs[transcript_id]))
+        return Transcript(read(json.dumps(self.jobs[transcript_id]).encode()))
 
 
 class FakeResults:
@@ -686,7 +686,7 @@ class FakeResults:
         return f"s3://results/{key}"
 
     def _put(self, key: str, document: Mapping[str, Any]) -> str:
-        self.files[key] = json.loads(json.dumps(document, allow_nan=False))
+        self.files[key] = json.loads(b"".join(written(document)))
         self._journal.note(f"put {key.partition('/')[0]}")
         meanwhile, self.during_put = self.during_put, None
         if meanwhile:

@@ -47,7 +47,8 @@ def cost(
     stack = Stack.named(stack_name)
     prices = Prices.load()
     ids = [one["recording_id"] for one in recordings.listed(stack, first, today)]
-    found = costs.of(stack.rows(ids, *costs.ATTRIBUTES).values(), prices, stack.speech_models[0])
+    rows = stack.rows(ids, *costs.ATTRIBUTES).values()
+    found = costs.of(rows, prices, stack.speech_models[0], stack.parameters["CompletionMode"])
     if as_json:
         document(_report(found, prices, str(first), str(today)))
         return

@@ -21,6 +21,9 @@ from audio_highlights.storage import Bookmark, Eraser, EventBus, InFlight, Ledge
 from audio_highlights.workflow import Scanner, Sweeper
 
 MARGIN_MS = 40_000  # one call to the provider may take as long
+# Alarms and the dashboard watch these, zero or not. Of the others, as each name is paid for by the hours in which it is
+# told of, only what happened is measured; the log line has them all.
+WATCHED = ("heartbeat", "stopped", "oldest_at_work_seconds", "in_flight", "waiting", "given_up")
 
 logger = function_logger()
 metrics = function_metrics()
@@ -67,7 +70,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     if event.get("scan") or scanner.is_unfinished():
         counts |= scanner.scan(until=until)
     for name, count in {"heartbeat": 1, **counts}.items():
-        metrics.add_metric(name, "Seconds" if name.endswith("_seconds") else "Count", count)
+        if count or name in WATCHED:
+            metrics.add_metric(name, "Seconds" if name.endswith("_seconds") else "Count", count)
     write_metrics(metrics)  # no heartbeat of a sweep that failed
     if counts["in_flight"]:
         write_zero("completed", service="results")  # there is work: where nothing else is counted, it stands still

@@ -280,8 +280,16 @@ def test_the_table_knows_when_it_was_made(ledger: Ledger) -> None:
 # ---- places in flight
 
 
+def id_of(name: str) -> str:
+    return Upload("bucket", name, "v1", "etag", 1).recording_id
+
+
 def enter(in_flight: InFlight, name: str, *, behind_others: bool = True) -> Entry:
-    return in_flight.enter(name, 60, behind_others=behind_others)
+    return in_flight.enter(id_of(name), 60, behind_others=behind_others)
+
+
+def leave(in_flight: InFlight, name: str) -> int:
+    return in_flight.leave(id_of(name))
 
 
 def test_no_more_enter_than_there_are_places_and_who_is_in_enters_again(tables: Tables, clock: Clock) -> None:
@@ -289,9 +297,9 @@ def test_no_more_enter_than_there_are_places_and_who_is_in_enters_again(tables: 
     assert in_flight.look() == Flight(frozenset(), 2)
     assert [enter(in_flight, one).admitted for one in ("a", "b", "a", "c")] == [True, True, True, False]
     assert "MaxInFlight" in str(enter(in_flight, "c").reason)
-    assert in_flight.look() == Flight(frozenset({"a", "b"}), 0)
+    assert in_flight.look() == Flight(frozenset({id_of("a"), id_of("b")}), 0)
     for name in ("a", "a", "b"):
-        assert in_flight.leave(name) == 0
+        assert leave(in_flight, name) == 0
     assert enter(in_flight, "c") == Entry()
 
 
@@ -300,11 +308,11 @@ def test_who_comes_new_goes_behind_those_who_wait_until_nobody_does(tables: Tabl
     enter(in_flight, "a")
     in_flight.wait()
     in_flight.wait()
-    assert in_flight.leave("nobody") == 0
-    assert in_flight.leave("a") == 2
+    assert leave(in_flight, "nobody") == 0
+    assert leave(in_flight, "a") == 2
     assert not enter(in_flight, "new").admitted
     assert enter(in_flight, "called", behind_others=False).admitted
-    noted = in_flight.leave("called")
+    noted = leave(in_flight, "called")
     in_flight.wait()
     in_flight.nobody_waits(noted)  # another has come since
     assert not enter(in_flight, "new").admitted

@@ -118,6 +118,20 @@ def test_a_sweep_says_that_nothing_is_completed_only_while_there_is_work(
     assert zero not in swept(world, monkeypatch, capsys)
 
 
+def test_a_sweep_with_nothing_to_do_measures_what_is_watched_and_nothing_else(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    alarmed = {alarm["MetricName"] for alarm in alarms().values() if alarm["Dimensions"][0]["Value"] == "sweep"}
+    shown = {name for name, service in shown_on_the_dashboard() if service == "sweep"}
+    assert {name for _, service, name in swept(world, monkeypatch, capsys) if service == "sweep"} == alarmed | shown
+
+
+def test_a_sweep_measures_whatever_happened(world: World, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    world.submitted()
+    world.clock.advance(OVERDUE_SECONDS)
+    assert swept(world, monkeypatch, capsys)[STACK, "sweep", "open"] == 1
+
+
 @pytest.fixture
 def measured(world: World, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> set[tuple[str, str]]:
     """Every (service, name) that some function prints."""
@@ -167,10 +181,20 @@ def test_every_other_alarm_watches_a_metric_of_aws_on_a_resource_of_ours() -> No
             assert resources[on if isinstance(on, str) else on[0]]["Type"] == kind, name
 
 
-def test_the_dashboard_shows_metrics_that_are_printed_and_every_alarm(measured: set[tuple[str, str]]) -> None:
+def widgets() -> list[dict[str, Any]]:
     body = as_written()["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
-    widgets = json.loads(body)["widgets"]
-    shown = [line for widget in widgets for line in widget["properties"].get("metrics", [])]
+    found: list[dict[str, Any]] = json.loads(body)["widgets"]
+    return found
+
+
+def shown_on_the_dashboard() -> list[tuple[str, str]]:
+    """Names and services of our own metrics."""
+    shown = [line for widget in widgets() for line in widget["properties"].get("metrics", [])]
+    return [(line[1], line[3]) for line in shown if line[0] == "${AWS::StackName}"]
+
+
+def test_the_dashboard_shows_metrics_that_are_printed_and_every_alarm(measured: set[tuple[str, str]]) -> None:
+    shown = [line for widget in widgets() for line in widget["properties"].get("metrics", [])]
     own = [line for line in shown if line[0] == "${AWS::StackName}"]
     for _, name, dimension, service, *_ in own:
         assert dimension == "service"
@@ -180,7 +204,7 @@ def test_the_dashboard_shows_metrics_that_are_printed_and_every_alarm(measured: 
     for [expression] in [line for line in shown if isinstance(line[0], dict)]:
         assert set(re.findall(r"[a-z_]+", expression["expression"])) <= by_id
     always = {name for name in alarms() if "Condition" not in as_written()["Resources"][name]}
-    assert set(re.findall(r"\$\{(\w+)\.Arn\}", body)) == always
+    assert set(re.findall(r"\$\{(\w+)\.Arn\}", json.dumps(widgets()))) == always
 
 
 def test_every_queue_and_every_function_is_watched() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from bench.limits import RAW_ID_BYTES, TEXT_ID_BYTES, item_units, limits
+from bench.limits import TEXT_ID_BYTES, item_units, limits
 from bench.measured_line import MEASURED
 from bench.scale import PAGE, compared, quick_tables, renewed
 from bench.simulation import Pipeline, Settings, at_once, by_rate, transcripts
@@ -94,9 +94,8 @@ def test_the_defaults_are_the_templates() -> None:
 
 
 def test_the_item_of_who_is_in_flight_takes_a_unit_per_kilobyte() -> None:
-    assert [item_units(holders) for holders in (0, 200, 1000, 5000)] == [1, 7, 33, 162]
-    assert item_units(1000, RAW_ID_BYTES) == 17
-    assert len("0" * 32) + 1 == TEXT_ID_BYTES
+    assert [item_units(holders) for holders in (0, 200, 1000, 5000)] == [1, 4, 17, 84]
+    assert item_units(1000, TEXT_ID_BYTES) == 33
 
 
 def test_the_narrowest_limit_comes_first() -> None:

@@ -3,8 +3,6 @@
 https://www.assemblyai.com/docs/api-reference. No request is repeated here but after a 401: the queues do that.
 """
 
-import json
-import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,6 +12,7 @@ from urllib.parse import quote
 import requests
 from urllib3.exceptions import NewConnectionError
 
+from audio_highlights import json_items
 from audio_highlights.errors import (
     HighlightsError,
     ProviderAccountRefused,
@@ -113,7 +112,7 @@ class AssemblyAI:
         path = f"/v2/transcript?limit={_PAGE}"
         while True:
             answer = self._call("GET", path)
-            page = answer.get("transcripts") or []
+            page = [*(answer.get("transcripts") or ())]
             for listed in page:
                 created = datetime.fromisoformat(str(listed["created"]))
                 if created.replace(tzinfo=created.tzinfo or UTC) < moment:
@@ -181,18 +180,12 @@ def _never_connected(error: requests.RequestException) -> bool:
 def _read(response: requests.Response, needs: Sequence[str]) -> dict[str, Any]:
     code = response.status_code
     try:
-        # NaN and Infinity are not JSON and no database takes them: they count as missing.
-        body = json.loads(response.content, parse_constant=lambda _: None, parse_float=_finite)
+        body = json_items.read(response.content)
     except (ValueError, RecursionError):
         body = None
     if code == requests.codes.ok and isinstance(body, dict) and all(isinstance(body.get(name), str) for name in needs):
         return body
     raise _error(code, body, response.headers.get("Retry-After"))
-
-
-def _finite(text: str) -> float | None:
-    number = float(text)
-    return number if math.isfinite(number) else None
 
 
 def _error(code: int, body: object, retry_after: str | None) -> HighlightsError:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
+from audio_highlights.json_items import Items
 from audio_highlights.models import Transcript
 
 SUMMARY_CHARACTERS = 1000  # of a summary on the row; the highlights file has it whole
@@ -59,7 +60,7 @@ def short_form(transcript: Transcript) -> dict[str, Any]:
     body = transcript.body
     understood = _mapping(_mapping(body.get("speech_understanding")).get("response"))
     found: dict[str, Any] = {
-        "speakers": len({one["speaker"] for one in _spoken(body) if isinstance(one.get("speaker"), str)}),
+        "speakers": len(set(_each(body.get("utterances"), "speaker")) or set(_each(body.get("words"), "speaker"))),
         "channels": body.get("audio_channels") if isinstance(body.get("audio_channels"), int) else None,
         "sentiments": _counted(body.get("sentiment_analysis_results"), "sentiment"),
         "entities": _counted(body.get("entities"), "entity_type"),
@@ -120,12 +121,8 @@ def without_what_was_redacted(body: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _spoken(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    yield from _objects(body.get("utterances")) or _objects(body.get("words"))
-
-
 def _counted(results: object, name: str) -> dict[str, int]:
-    labels = (one[name][:_LABEL_CHARACTERS] for one in _objects(results) if isinstance(one.get(name), str))
+    labels = (label[:_LABEL_CHARACTERS] for label in _each(results, name))
     return dict(Counter(labels).most_common(_MOST_KINDS))
 
 
@@ -156,4 +153,10 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 def _objects(value: object) -> list[Mapping[str, Any]]:
-    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list | Items) else []
+
+
+def _each(results: object, name: str) -> Iterator[str]:
+    """The texts that the objects of a list have under this name."""
+    found = results.each(name) if isinstance(results, Items) else (one.get(name) for one in _objects(results))
+    return (text for text in found if isinstance(text, str))

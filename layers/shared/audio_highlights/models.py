@@ -266,7 +266,7 @@ class Highlight:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """AssemblyAI's transcript object. `body` is the whole answer as it came."""
+    """AssemblyAI's transcript object. `body` is the whole answer as it came; its lists of objects may be Items."""
 
     body: Mapping[str, Any] = field(repr=False)
 

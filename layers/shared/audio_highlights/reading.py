@@ -6,7 +6,6 @@ with the cursor that the page came with.
 
 import gzip
 import heapq
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Protocol
 
-from audio_highlights import export
+from audio_highlights import export, json_items
 from audio_highlights.errors import AnswerTooLarge, NotNow, RecordingNotFound, RequestUnreadable
 from audio_highlights.models import Status
 from audio_highlights.parameters import (
@@ -170,7 +169,7 @@ class Reader:
             message = f"The recording is {row['status']}: there is nothing to export until it is completed."
             raise NotNow(message)
         if kind in export.CAPTIONS:
-            transcript = json.loads(gzip.decompress(self._catalogue.read(row["transcript_uri"])))
+            transcript = json_items.read(gzip.decompress(self._catalogue.read(row["transcript_uri"])))
             return export.of_transcript(kind, row, transcript)
         return export.of_highlights(kind, row, self._catalogue.read(row["highlights_uri"]))
 

@@ -43,8 +43,17 @@ def test_options_are_asked_for_under_the_names_that_are_billed() -> None:
 
 def test_a_recording_takes_every_kind_of_request_that_has_a_price() -> None:
     prices = Prices.load()
-    assert set(prices.recording) - {"lambda_gb_seconds"} <= set(prices.requests)
-    assert Decimal("0.00001") < prices.of_recording < Decimal("0.001")
+    for mode, counts in prices.recording.items():
+        assert set(counts) <= set(prices.units)
+        assert Decimal("0.00001") < prices.of_recording(mode) < Decimal("0.001")
+
+
+def test_webhook_mode_costs_less_than_8_cents_for_1000_recordings_and_poll_mode_more() -> None:
+    prices = Prices.load()
+    assert prices.of_recording("webhook") * 1000 < Decimal("0.08")
+    assert prices.of_recording("webhook") < prices.of_recording("poll")
+    assert {"http_api"} == set(prices.recording["webhook"]) - set(prices.recording["poll"])
+    assert {"states"} == set(prices.recording["poll"]) - set(prices.recording["webhook"])
 
 
 @pytest.mark.parametrize("text", ["", "[provider", "[provider]\nsource = 1\n"])
