@@ -89,13 +89,8 @@ def limits() -> Sequence[Limit]:
             _HOUR * 10 / RESULTS_SECONDS, "`MaxConcurrency`",
         ),
         Limit(
-            "The item of who is in flight", "ours", "1,000 write units/s, one item",
+            "The in-flight item", "ours", "1,000 write units/s, one item",
             "2 writes of 1 unit per 60 in work", _bound(item_units_a_second, _PARTITION_UNITS), "several stacks",
-        ),
-        Limit(
-            "The same, were ids 32 hex digits", "ours", "1,000 write units/s, one item",
-            "2 writes of 1 unit per 31 in work",
-            _bound(lambda rate: item_units_a_second(rate, TEXT_ID_BYTES), _PARTITION_UNITS), "done: they are 16 bytes",
         ),
         Limit(
             "Phrases of a day: index `day` of HighlightsTable", "AWS", "1,000 write units/s, one partition",
