@@ -18,7 +18,6 @@ _ITEM_BYTES = 40  # of the item of who is in flight, without any
 RAW_ID_BYTES = 17  # of an id in its set: 128 bits, and one byte
 TEXT_ID_BYTES = 33  # the same as 32 hex digits, as they once were
 WRITES = 2  # of that item for a recording that need not wait: enter and leave
-WRITES_WAITED = 5  # for one that waits once: enter in vain, leave, wait; enter, leave
 
 _HOUR = 3600
 
@@ -40,12 +39,10 @@ def item_units(holders: float, id_bytes: int = RAW_ID_BYTES) -> int:
     return math.ceil((_ITEM_BYTES + id_bytes * holders) / _UNIT_BYTES)
 
 
-def item_units_a_second(
-    rate: float, id_bytes: int = RAW_ID_BYTES, *, writes: float = WRITES, most: float = math.inf
-) -> float:
-    """At so many recordings an hour, where the item holds as many as are in work, at most `most`."""
+def item_units_a_second(rate: float, id_bytes: int = RAW_ID_BYTES) -> float:
+    """At so many recordings an hour, none of which waits: the item holds as many as are in work."""
     a_second = rate / _HOUR
-    return a_second * writes * item_units(min(most, a_second * TRANSCRIPT_SECONDS), id_bytes)
+    return a_second * WRITES * item_units(a_second * TRANSCRIPT_SECONDS, id_bytes)
 
 
 def _bound(taken: Callable[[float], float], quota: float) -> float:
