@@ -21,7 +21,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo local view local-down upload test unit pictures backfill-test soak mutants check secrets-baseline check-api-schema \
-	bench bench-recognition bench-phrases bench-requests format lock build deploy deploy-analytics clean
+	bench simulation bench-recognition bench-phrases bench-requests format lock build deploy deploy-analytics clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ check: install .tools/checkov/installed .tools/asl-validator/installed .tools/vi
 
 bench: install ## Measure: requests and cost, overhead, cold starts, sizes, long and many recordings (15 minutes)
 	@$(PYTHON) -m bench $(ARGS)
+
+simulation: install ## Renew the tables and pictures of docs/scale.md (a minute; ARGS=--quick: without simulating)
+	@$(PYTHON) -m bench.scale $(ARGS)
 
 bench-recognition: install ## Word errors, time and memory of the local recogniser on the sample call
 	@$(PYTHON) -m bench.recognition --degraded --compare untuned
