@@ -39,7 +39,7 @@ class Store:
 
     @property
     def reader(self) -> Reader:
-        return Reader(Catalogue(self.tables.recordings, self.tables.highlights), lambda: NOW)
+        return Reader(Catalogue(self.tables.recordings, self.tables.highlights, self.tables.flow), lambda: NOW)
 
     def put(self, key: str, *texts: str, days_ago: int = 0, timestamps: int = 2) -> str:
         """A recording that was completed so many days ago."""
@@ -164,7 +164,7 @@ def test_who_says_a_phrase_is_found_over_pages_with_every_moment(store: Store, a
 def test_more_items_than_a_batch_takes_are_all_read(store: Store) -> None:
     ids = [store.put(f"{number}.mp3", *"abcdefghijklmno") for number in range(8)]
     keys = [(recording_id, place) for recording_id in ids for place in range(1, 16)]
-    catalogue = Catalogue(store.tables.recordings, store.tables.highlights)
+    catalogue = Catalogue(store.tables.recordings, store.tables.highlights, store.tables.flow)
     found = catalogue.items([*keys, keys[0], ("f" * 32, 1)])
     assert sorted((item["recording_id"], int(item["position"])) for item in found) == sorted(keys)
 
@@ -182,7 +182,7 @@ def test_the_fake_and_the_tables_give_the_same_rows_and_keys(store: Store) -> No
     for number in range(12):
         put = store.put if number % 2 else store.fail
         put(f"{number}.mp3", *(("a", "ab", "b") if number % 2 else ()), days_ago=chance.randint(0, 1))
-    real = Catalogue(store.tables.recordings, store.tables.highlights)
+    real = Catalogue(store.tables.recordings, store.tables.highlights, store.tables.flow)
     fake = FakeCatalogue()
     tables = boto3.resource("dynamodb")
     for row in tables.Table(store.tables.recordings).scan()["Items"]:
@@ -225,7 +225,7 @@ def test_urls_are_of_one_version_for_an_hour_and_shown_in_the_page(store: Store,
     s3 = boto3.client("s3")
     first = s3.put_object(Bucket=versioned_bucket, Key="a b+#\u00fc.mp3", Body=b"the first")["VersionId"]
     s3.put_object(Bucket=versioned_bucket, Key="a b+#\u00fc.mp3", Body=b"the second")
-    catalogue = Catalogue(store.tables.recordings, store.tables.highlights)
+    catalogue = Catalogue(store.tables.recordings, store.tables.highlights, store.tables.flow)
     row = {"bucket": versioned_bucket, "key": "a b+#\u00fc.mp3"}
     url = catalogue.audio_url({**row, "version_id": first})
     assert requests.get(url, timeout=30).content == b"the first"
