@@ -79,5 +79,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     write_metrics(metrics)  # no heartbeat of a sweep that failed
     if counts["in_flight"]:
         write_zero("completed", service="results")  # there is work: where nothing else is counted, it stands still
-    logger.info("swept", **counts, days_counted=tallier.count(until=until))
+    days_counted = tallier.count(until=until)  # what is left of the time is for what waits best
+    logger.info("swept", **counts, days_counted=days_counted)
     return counts

@@ -100,7 +100,7 @@ class Tally:
         if now < begun_at + max(_EVERY, _REST * timedelta(seconds=self.counted.seconds)):
             return False
         over = datetime.combine(date.fromisoformat(self.day) + timedelta(1), datetime.min.time(), UTC) + _LATE
-        return begun_at < over or bool(self.deleted_at and self.deleted_at > begun_at)
+        return begun_at < over or bool(self.deleted_at and self.deleted_at >= begun_at)
 
     def without(self, rows: Iterable[Row], now: datetime) -> Self:
         """The tally without what these rows say, which are about to be deleted."""
