@@ -1,10 +1,24 @@
-"""What a page of the API takes of DynamoDB with a hundred recordings, and with a hundred thousand."""
+"""What a page of the API takes of DynamoDB with a hundred recordings, and with a hundred thousand.
 
+Counted at a DynamoDB in memory (bench/tables.py): 1.5 million phrases are not written into the local AWS in a minute.
+"""
+
+import math
+import os
 import random
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest.mock import patch
 
-from bench.tables import Item, Place
+from audio_highlights.catalogue import Catalogue
+from audio_highlights.reading import Reader
+from audio_highlights.tallies import Tallies
+from audio_highlights.tally import MOST_PHRASES, Count, Tallier, Tally, packed, said
+from bench.report import Say, Table
+from bench.tables import Counts, Item, Place, Tables
 
 NOW = datetime(2026, 11, 22, 16, 53, tzinfo=UTC)
 PHRASES = 15
@@ -139,3 +153,110 @@ class Archive:
             "bucket": "recordings-of-a-company",
             "key": f"calls/{moment[:10]}/{number:08d}.mp3",
         }
+
+    def said_on(self, day: str) -> Iterator[Item]:
+        """What the index of days has, in its order."""
+        return (self._highlight(*place[1:]) for place in self._phrases[day])
+
+    @property
+    def days(self) -> Sequence[str]:
+        """The newest first."""
+        return self._days
+
+
+_TABLES = ("RecordingsTable", "HighlightsTable", "FlowTable")
+_LAST_MONTH = {"from": str(NOW.date() - timedelta(DAYS - 1))}
+PAGES: Mapping[str, Callable[[Reader], Any]] = {
+    "recordings": lambda reader: reader.recordings(_LAST_MONTH),
+    "recordings, completed": lambda reader: reader.recordings({**_LAST_MONTH, "status": "completed"}),
+    "recordings, failed": lambda reader: reader.recordings({**_LAST_MONTH, "status": "failed"}),
+    "recordings, queued (1 of 400)": lambda reader: reader.recordings({**_LAST_MONTH, "status": "queued"}),
+    "recordings of a call": lambda reader: reader.recordings({"call_id": "call 000007"}),
+    "who says a phrase": lambda reader: reader.sayings({"phrase": "common phrase 010"}),
+    "who says what begins so": lambda reader: reader.sayings({**_LAST_MONTH, "prefix": "common"}),
+    "who says something rare": lambda reader: reader.sayings({**_LAST_MONTH, "prefix": "only one says 000007"}),
+    "top phrases": lambda reader: reader.phrases(_LAST_MONTH, lambda: False),
+    "top phrases that begin so": lambda reader: reader.phrases({**_LAST_MONTH, "prefix": "some say 0"}, lambda: False),
+}
+"""Each as the API answers it: one page, of the last 31 days."""
+
+
+def counted_pages(counts: Counts, reader: Reader) -> dict[str, tuple[int, float]]:
+    """Of each page, the requests and the read units."""
+    found: dict[str, tuple[int, float]] = {}
+    for name, page in PAGES.items():
+        counts.requests.clear()
+        counts.units = 0
+        page(reader)
+        found[name] = (counts.total, counts.units)
+    return found
+
+
+def measure(say: Say) -> Iterable[Table]:
+    """Count the requests of each page, and what it takes to count the largest day ahead."""
+    found: dict[str, dict[str, tuple[int, float]]] = {}
+    ahead: list[Sequence[str]] = []
+    for recordings, days in ((100, DAYS), (10_000, DAYS), (100_000, DAYS), (10_000, 1), (100_000, 1)):
+        name = f"{recordings:,}" + (" on one day" if days == 1 else "")
+        say(name)
+        tables = Tables(archive := Archive(recordings, days))
+        with _of_no_account(), tables.answering() as counts:
+            if days == 1:
+                ahead.append(_counted_ahead(name, counts))
+            else:
+                _tallied(archive)
+            found[name] = counted_pages(counts, Reader(Catalogue(*_TABLES), lambda: NOW))
+    yield Table(
+        "Requests per page of the API",
+        ["Page of the last 31 days", *found],
+        [[page, *(_cell(*of[page]) for of in found.values())] for page in PAGES],
+        "Requests to DynamoDB and, in brackets, the read units that they take; by the number of recordings, with "
+        "15 phrases each, spread over 31 days or all on one. Counted at a DynamoDB in memory, which counts as the "
+        "local AWS does (tests/integration/test_many_recordings.py).",
+    )
+    yield Table(
+        "Counting a large day ahead",
+        ["Recordings", "Requests", "Read units", "CPU s, the DynamoDB's own included", "Phrases kept", "KB kept"],
+        ahead,
+        "What the sweep does before anybody asks; the next count of a day waits 20 times as long as the last one took.",
+    )
+
+
+def _cell(requests: int, units: float) -> str:
+    return f"{requests} ({units:,.0f})"
+
+
+def _tallied(archive: Archive) -> None:
+    """The tallies of large days, as sweeps would have written them by now."""
+    tallies = Tallies("FlowTable", "HighlightsTable")
+    for day in archive.days:
+        if tallies.is_large(day):
+            phrases = sorted(said(archive.said_on(day)), key=lambda one: one.order)
+            count = Count(NOW, phrases[:MOST_PHRASES], max(0, len(phrases) - MOST_PHRASES))
+            tallies.write(Tally(day, counted=count))
+
+
+def _counted_ahead(name: str, counts: Counts) -> Sequence[str]:
+    """Have the sweep count, and say what it takes."""
+    counts.requests.clear()
+    counts.units = 0
+    tallies = Tallies("FlowTable", "HighlightsTable")
+    begun = time.process_time()
+    Tallier(tallies, lambda: NOW).count(until=math.inf)
+    seconds = time.process_time() - begun
+    requests, units = counts.total, counts.units
+    counted = tallies.read(str(NOW.date())).counted
+    if counted is None:
+        message = f"The day of {name} was not counted."
+        raise RuntimeError(message)
+    size = len(packed(counted.said)) / 1000
+    return [name, str(requests), f"{units:,.0f}", f"{seconds:.0f}", f"{len(counted.said):,}", f"{size:.0f}"]
+
+
+@contextmanager
+def _of_no_account() -> Iterator[None]:
+    """With credentials to sign with, which nobody looks at."""
+    account = {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none", "AWS_DEFAULT_REGION": "eu-west-1"}
+    with patch.dict(os.environ, account):
+        os.environ.pop("AWS_ENDPOINT_URL", None)
+        yield

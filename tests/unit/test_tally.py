@@ -66,7 +66,7 @@ class Days:
 
     def counted(self, day: str = TODAY) -> list[tuple[str, int, int]] | None:
         count = self.tallies.read(day).counted
-        return count and [(one.phrase, one.recordings, one.count) for one in count.said]
+        return None if count is None else [(one.phrase, one.recordings, one.count) for one in count.said]
 
     def live(self, day: str = TODAY) -> list[tuple[str, int, int]]:
         rows = sorted((row for row in self.tallies.rows.values() if row["day"] == day), key=lambda row: row["phrase"])
