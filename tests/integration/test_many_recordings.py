@@ -34,7 +34,7 @@ def _exact(item: dict[str, Any]) -> dict[str, Any]:
 
 def asked(counts: Counts, names: Names) -> dict[str, tuple[dict[str, int], Any]]:
     """Of each page, before and after the large day was counted: the requests, and the answer."""
-    found = {}
+    found: dict[str, tuple[dict[str, int], Any]] = {}
     tallies = Tallies(names.flow, names.highlights)
     for when in ("", "counted ahead: "):
         reader = Reader(Catalogue(names.recordings, names.highlights, names.flow), lambda: NOW)
