@@ -43,7 +43,8 @@ class Archive:
         ]
         self._common = [min(200, 5 + int(chance.paretovariate(0.6))) for _ in range(recordings)]
         self._phrases: dict[str, list[Place]] = {day: [] for day in self._days}
-        self._said: dict[str, list[Place]] = {}
+        self._indexes: dict[str, dict[str, list[Place]]] = {}
+        self._sayings: dict[str, list[Place]] = {}
         for number, (recording_id, moment) in enumerate(zip(self._ids, self._moments, strict=True)):
             if self._status(number) != "completed":
                 continue
@@ -75,22 +76,27 @@ class Archive:
         """See tables.Source."""
         if (table, index) == ("HighlightsTable", "day"):
             return self._phrases.get(value, [])
-        name = {"day": "day", "call": "call_id", "ended_badly": "ended_badly", "phrase": "phrase"}[str(index)]
-        cached = self._said.get(f"{table} {index} {value}")
-        if cached is None:
-            if table == "RecordingsTable":
-                rows = map(self._recording, range(len(self._ids)))
-                cached = [(row["created_at"], row["recording_id"]) for row in rows if row.get(name) == value]
-            else:
-                cached = [
-                    (self._moments[int(place[1], 16)], *place[1:])
-                    for places in self._phrases.values()
-                    for place in places
-                    if place[0] == value
-                ]
-            cached.sort()
-            self._said[f"{table} {index} {value}"] = cached
-        return cached
+        if table == "RecordingsTable":
+            if index not in self._indexes:
+                self._indexes[str(index)] = self._index({"call": "call_id"}.get(str(index), str(index)))
+            return self._indexes[str(index)].get(value, [])
+        if value not in self._sayings:
+            self._sayings[value] = sorted(
+                (self._moments[int(recording_id, 16)], recording_id, position)
+                for places in self._phrases.values()
+                for phrase, recording_id, position in places
+                if phrase == value
+            )
+        return self._sayings[value]
+
+    def _index(self, name: str) -> dict[str, list[Place]]:
+        found: dict[str, list[Place]] = {}
+        for row in map(self._recording, range(len(self._ids))):
+            if name in row:
+                found.setdefault(row[name], []).append((row["created_at"], row["recording_id"]))
+        for places in found.values():
+            places.sort()
+        return found
 
     def place(self, table: str, index: str | None, key: Item) -> Place:
         """See tables.Source."""
@@ -204,7 +210,7 @@ def measure(say: Say) -> Iterable[Table]:
             if days == 1:
                 ahead.append(_counted_ahead(name, counts))
             else:
-                _tallied(archive)
+                tallied(archive)
             found[name] = counted_pages(counts, Reader(Catalogue(*_TABLES), lambda: NOW))
     yield Table(
         "Requests per page of the API",
@@ -226,7 +232,7 @@ def _cell(requests: int, units: float) -> str:
     return f"{requests} ({units:,.0f})"
 
 
-def _tallied(archive: Archive) -> None:
+def tallied(archive: Archive) -> None:
     """The tallies of large days, as sweeps would have written them by now."""
     tallies = Tallies("FlowTable", "HighlightsTable")
     for day in archive.days:

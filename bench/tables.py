@@ -276,14 +276,14 @@ def _plain(key: Item) -> Item:
 def _size(value: Any) -> int:
     """As DynamoDB counts it, nearly."""
     if isinstance(value, str):
-        return len(value.encode())
+        return len(value) if value.isascii() else len(value.encode())
+    if isinstance(value, dict):
+        return sum(len(name) + _size(one) for name, one in value.items())
     if isinstance(value, bool):
         return 1
     if isinstance(value, int | float):
         return len(str(value)) // 2 + 2
-    if isinstance(value, list):
-        return 3 + sum(1 + _size(one) for one in value)
-    return sum(len(name) + _size(one) for name, one in value.items())
+    return 3 + sum(1 + _size(one) for one in value)
 
 
 def _wire_size(item: Item) -> int:

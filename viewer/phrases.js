@@ -234,7 +234,7 @@ class Phrases {
       const all = this.more.hidden && this.limit < MOST;
       this.summary.textContent =
         (all ? counted(phrases.length, "phrase") : `The ${phrases.length.toLocaleString()} phrases that most recordings say`) +
-        (counted_at ? ` · days with very many as counted ${when(counted_at)}` : "");
+        (counted_at ? ` · large days counted ${when(counted_at)}` : "");
       this.mark();
     }
   }

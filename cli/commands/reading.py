@@ -243,6 +243,6 @@ def phrases(
     elif said["phrases"]:
         console.print(phrases_view(said))
         if said["counted_at"]:
-            say(f"Days with very many phrases as counted at {said['counted_at'][:16].replace('T', ' ')} UTC.")
+            say(f"Large days were counted at {said['counted_at'][:16].replace('T', ' ')} UTC.")
     else:
         say(f"No phrase since {said['from']}.")

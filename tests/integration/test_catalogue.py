@@ -19,6 +19,8 @@ from audio_highlights.errors import RecordingNotFound, ResultGone
 from audio_highlights.models import Highlight, Status, Upload
 from audio_highlights.reading import Reader
 from audio_highlights.storage import Ledger, Results
+from audio_highlights.tallies import Tallies
+from audio_highlights.tally import Count, Said, Tallier, Tally, said
 from tests.fakes import FakeCatalogue
 from tests.integration.conftest import Tables
 
@@ -244,3 +246,43 @@ def test_a_file_is_read_by_its_uri_until_it_is_gone(store: Store) -> None:
         s3.delete_object(Bucket=store.results, Key=stored["Key"])
     with pytest.raises(ResultGone):
         store.reader.export(recording_id, {"format": "csv"})
+
+
+def test_what_ended_badly_is_listed_as_such_until_it_is_asked_for_again_or_deleted(store: Store) -> None:
+    again, deleted, left = (store.fail(f"{number}.mp3", days_ago=number) for number in range(3))
+    ledger = store.ledger
+
+    def listed() -> list[str]:
+        return [one["recording_id"] for one in store.reader.recordings({"status": "ignored"})["recordings"]]
+
+    assert listed() == [again, deleted, left]
+    [first, second] = [ledger.get(one) for one in (again, deleted)]
+    assert first
+    assert second
+    assert ledger.ask_again(first, "asked for again")
+    assert ledger.ask_to_delete(second)
+    assert listed() == [left]
+    claimed = ledger.claim(first.upload, {}, 120).recording
+    assert ledger.end(claimed, Status.FAILED, "no audio")
+    assert [one["reason"] for one in store.reader.recordings({"status": "failed"})["recordings"]] == ["no audio"]
+
+
+def test_what_a_deletion_takes_out_of_the_tally_is_what_was_counted(store: Store) -> None:
+    store.put("a.mp3", "refund", "modem")
+    deleted = store.put("b.mp3", "Refund", "a name")
+    tallies = Tallies(store.tables.flow, store.tables.highlights)
+    day = "2026-11-22"
+    counted = Count(NOW, sorted(said(row for page in tallies.phrases(day, None) for row in page), key=by_order))
+    assert tallies.write(Tally(day, counted=counted))
+    recording = store.ledger.get(deleted)
+    assert recording
+    Tallier(tallies, lambda: NOW).forget(store.ledger.phrases(recording))
+    [kept] = Catalogue(store.tables.recordings, store.tables.highlights, store.tables.flow).tallies([day]).values()
+    assert sorted((one.phrase, one.recordings, one.text) for one in kept.said) == [
+        ("modem", 1, "modem"),
+        ("refund", 1, "refund"),
+    ]
+
+
+def by_order(one: Said) -> tuple[int, int, str]:
+    return one.order
