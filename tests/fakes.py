@@ -395,10 +395,7 @@ def _recording(row: Mapping[str, Any]) -> Recording:
 
 
 class FakeTallies:
-    """The tallies of large days, and the index of days. A page has so many rows.
-
-    A row that is deleted is in the index until `catches_up`.
-    """
+    """The tallies of large days, and the index of days, in pages of so many rows; who says what, a test puts in."""
 
     def __init__(self, journal: Journal) -> None:
         self.rows: dict[tuple[str, int], dict[str, Any]] = {}
