@@ -231,10 +231,11 @@ class Phrases {
       this.table.hidden = false;
       this.blank.hidden = true;
       this.more.hidden = phrases.length < this.limit || this.limit === MOST;
-      const all = this.more.hidden && this.limit < MOST;
-      this.summary.textContent =
-        (all ? counted(phrases.length, "phrase") : `The ${phrases.length.toLocaleString()} phrases that most recordings say`) +
-        (counted_at ? ` · large days counted ${when(counted_at)}` : "");
+      const found =
+        this.more.hidden && this.limit < MOST
+          ? counted(phrases.length, "phrase")
+          : `The ${phrases.length.toLocaleString()} phrases that most recordings say`;
+      this.summary.textContent = counted_at ? `${found} · large days counted ${when(counted_at)}` : found;
       this.mark();
     }
   }
