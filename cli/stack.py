@@ -85,7 +85,7 @@ class Stack:
 
     def catalogue(self) -> OperatorsCatalogue:
         """The tables and the files, to be read."""
-        return Catalogue(self.recordings_table, self.highlights_table)
+        return Catalogue(self.recordings_table, self.highlights_table, self.outputs["FlowTableName"])
 
     def ledger(self) -> Ledger:
         """The rows, to be changed."""

@@ -45,6 +45,7 @@ from audio_highlights.models import (
 )
 from audio_highlights.models import utc_text as text_of
 from audio_highlights.orders import Orders
+from audio_highlights.tally import LARGE, Count, Tallier, Tally
 from audio_highlights.workflow import Deliverer, Outcome, Place, Scanner, Submitter, Sweeper
 
 BUCKET = "recordings"
@@ -159,6 +160,7 @@ class FakeLedger:
         self.rows[upload.recording_id] = {
             **_first_row(upload, metadata, now, redact_audio=redact_audio),
             "status": status,
+            "ended_badly": status,
             "reason": reason,
             "attempt": 0,
             "completed_at": text_of(now),
@@ -233,14 +235,14 @@ class FakeLedger:
             "ask again",
             recording,
             change,
-            remove=("transcript_id", "submitted_at", "completed_at", "attempts_waited"),
+            remove=("transcript_id", "submitted_at", "completed_at", "attempts_waited", "ended_badly"),
             only_while=(Status.FAILED, Status.IGNORED),
             of_this_attempt=True,
         )
 
     def ask_to_delete(self, recording: Recording) -> bool:
         change = {"status": Status.DELETING, "due_at": int(self._clock().timestamp()), "open_shard": "0"}
-        return self._update("ask to delete", recording, change, remove=("reason",), only_while=ENDED)
+        return self._update("ask to delete", recording, change, remove=("reason", "ended_badly"), only_while=ENDED)
 
     def take_deletion(self, recording_id: str, until: datetime) -> Recording | None:
         row = self.rows.get(recording_id, {})
@@ -269,6 +271,19 @@ class FakeLedger:
             "open_shard": "0",
         }
         self._journal.note("delete again")
+
+    def phrases(self, recording: Recording) -> list[dict[str, Any]]:
+        completed_at = self.rows.get(recording.recording_id, {}).get("completed_at", "")
+        return [
+            {
+                "recording_id": recording.recording_id,
+                "phrase": highlight.phrase,
+                "text": highlight.text,
+                "count": highlight.count,
+                "day": completed_at[:10],
+            }
+            for highlight in self.items.get(recording.recording_id, {}).values()
+        ]
 
     def delete_phrases(self, recording: Recording) -> None:
         self.items.pop(recording.recording_id, None)
@@ -305,7 +320,7 @@ class FakeLedger:
         transcript_id: str | None = None,
         of_this_attempt: bool = False,
     ) -> bool:
-        change = {"status": status, "reason": reason, "completed_at": text_of(self._clock())}
+        change = {"status": status, "ended_badly": status, "reason": reason, "completed_at": text_of(self._clock())}
         if transcript_id:
             change["transcript_id"] = transcript_id
         return self._update(
@@ -377,6 +392,48 @@ def _recording(row: Mapping[str, Any]) -> Recording:
         attempts_waited=row.get("attempts_waited", 0),
         retries_before=row.get("retries_before", 0),
     )
+
+
+class FakeTallies:
+    """The tallies of large days, and the index of days, in pages of so many rows; who says what, a test puts in."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.rows: dict[tuple[str, int], dict[str, Any]] = {}
+        self.kept: dict[str, Tally] = {}
+        self.large = LARGE
+        self.page = 1000
+        self.pages = 0
+        self.during: Callable[[], object] | None = None  # happens once, after the first page of a count was read
+        self.before_write: Callable[[], object] | None = None  # happens once
+        self._journal = journal
+
+    def read(self, day: str) -> Tally:
+        return self.kept.get(day, Tally(day))
+
+    def write(self, tally: Tally) -> bool:
+        meanwhile, self.before_write = self.before_write, None
+        if meanwhile:
+            meanwhile()
+        if self.read(tally.day).generation != tally.generation:
+            return False
+        self.kept[tally.day] = replace(tally, generation=tally.generation + 1)
+        self._journal.note("write tally")
+        return True
+
+    def is_large(self, day: str) -> bool:
+        return len(self._of(day)) > self.large
+
+    def phrases(self, day: str, beyond: str | None) -> Iterator[list[dict[str, Any]]]:
+        rows = [row for row in self._of(day) if beyond is None or row["phrase"] > beyond]
+        for first in range(0, max(len(rows), 1), self.page):
+            self.pages += 1
+            yield rows[first : first + self.page]
+            meanwhile, self.during = self.during, None
+            if meanwhile:
+                meanwhile()
+
+    def _of(self, day: str) -> list[dict[str, Any]]:
+        return sorted((row for row in self.rows.values() if row["day"] == day), key=lambda row: str(row["phrase"]))
 
 
 class FakeInFlight:
@@ -834,8 +891,15 @@ class World:
         )
         self.eraser = FakeEraser(self.media, self.results, self.journal)
         self.sweep_function = FakeSweep()
+        self.tallies = FakeTallies(self.journal)
+        self.tallier = Tallier(self.tallies, self.clock)
         self.deleter = Deleter(
-            ledger=self.ledger, provider=self.provider, eraser=self.eraser, events=self.events, now=self.clock
+            ledger=self.ledger,
+            provider=self.provider,
+            eraser=self.eraser,
+            tallier=self.tallier,
+            events=self.events,
+            now=self.clock,
         )
         self.orders = Orders(
             ledger=self.ledger,
@@ -902,6 +966,7 @@ class FakeCatalogue:
         self.rows: dict[str, dict[str, Any]] = {}
         self.phrases: dict[tuple[str, int], dict[str, Any]] = {}
         self.files: dict[str, bytes] = {}
+        self.counts: dict[str, Count] = {}
         self.page = 1000
         self.filtered = 3
         self.queries = 0
@@ -923,6 +988,14 @@ class FakeCatalogue:
             found, last = found[:most], _key_of(found[most - 1], names)
         return found, last
 
+    def ended_badly(
+        self, status: str, first: str, last: str, after: dict[str, Any] | None, most: int
+    ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+        assert after is None or first <= after["created_at"][:10] <= last, "outside of the query's boundaries"
+        found = [row for row in self.rows.values() if row["status"] == status and first <= row["day"] <= last]
+        found = [row | {"ended_badly": status} for row in found]
+        return self._query(found, ("ended_badly", "created_at", "recording_id"), after, most, newest_first=True)
+
     def by_call(
         self, call_id: str, after: dict[str, Any] | None, most: int
     ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
@@ -937,6 +1010,10 @@ class FakeCatalogue:
         rows, last = self._query(found, ("day", "phrase", "recording_id", "position"), after, most or self.page)
         projected = ("day", "phrase", "recording_id", "position", "text", "count")
         return [{name: row[name] for name in projected} for row in rows], last
+
+    def tallies(self, days: Sequence[str]) -> dict[str, Count]:
+        self.queries += 1
+        return {day: count for day, count in self.counts.items() if day in days}
 
     def saying(
         self, phrase: str, after: dict[str, Any] | None, most: int

@@ -205,7 +205,7 @@ class Phrases {
     }
   }
 
-  drawList({ from, phrases }) {
+  drawList({ from, phrases, counted_at }) {
     const prefix = this.prefix.trim();
     const period = `in the last ${this.days} days`;
     if (!phrases.length && prefix) {
@@ -231,10 +231,11 @@ class Phrases {
       this.table.hidden = false;
       this.blank.hidden = true;
       this.more.hidden = phrases.length < this.limit || this.limit === MOST;
-      this.summary.textContent =
+      const found =
         this.more.hidden && this.limit < MOST
           ? counted(phrases.length, "phrase")
           : `The ${phrases.length.toLocaleString()} phrases that most recordings say`;
+      this.summary.textContent = counted_at ? `${found} · large days counted ${when(counted_at)}` : found;
       this.mark();
     }
   }

@@ -242,5 +242,7 @@ def phrases(
         document(said)
     elif said["phrases"]:
         console.print(phrases_view(said))
+        if said["counted_at"]:
+            say(f"Large days were counted at {said['counted_at'][:16].replace('T', ' ')} UTC.")
     else:
         say(f"No phrase since {said['from']}.")

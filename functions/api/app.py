@@ -2,7 +2,8 @@
 
 Trigger: the HTTP API. API Gateway lets /api/... through with an access token of the user pool only; the page's own
 files and openapi.json, which says what each route takes and gives, are public. Environment: AUDIO_TRANSFER, CLIENT_ID,
-HIGHLIGHTS_TABLE, MEDIA_BUCKET, RECORDINGS_TABLE, RESULTS_BUCKET, SIGN_IN_URL, SUBMIT_QUEUE_URL, SWEEP_FUNCTION.
+FLOW_TABLE, HIGHLIGHTS_TABLE, MEDIA_BUCKET, RECORDINGS_TABLE, RESULTS_BUCKET, SIGN_IN_URL, SUBMIT_QUEUE_URL,
+SWEEP_FUNCTION.
 """
 
 import json
@@ -54,7 +55,9 @@ page = Page(
     sign_in_url=variable("SIGN_IN_URL"),
     bucket_origins=origins_of(variable("MEDIA_BUCKET"), variable("RESULTS_BUCKET")),
 )
-reader = Reader(Catalogue(variable("RECORDINGS_TABLE"), variable("HIGHLIGHTS_TABLE")), now=utc_now)
+reader = Reader(
+    Catalogue(variable("RECORDINGS_TABLE"), variable("HIGHLIGHTS_TABLE"), variable("FLOW_TABLE")), now=utc_now
+)
 audio_transfer = AudioTransfer(variable("AUDIO_TRANSFER"))
 uploads = Uploads(variable("MEDIA_BUCKET"))
 orders = Orders(

@@ -18,6 +18,8 @@ from audio_highlights.deletion import Deleter
 from audio_highlights.line import Line
 from audio_highlights.observability import function_logger, function_metrics, write_metrics, write_zero
 from audio_highlights.storage import Bookmark, Eraser, EventBus, InFlight, Ledger, Queue, Secrets, Shelf
+from audio_highlights.tallies import Tallies
+from audio_highlights.tally import Tallier
 from audio_highlights.workflow import Scanner, Sweeper
 
 MARGIN_MS = 40_000  # one call to the provider may take as long
@@ -36,8 +38,14 @@ provider = AssemblyAI(
     lambda fresh: secrets.get(variable("API_KEY_SECRET_ARN"), fresh=fresh),
 )
 events = EventBus()
+tallier = Tallier(Tallies(variable("FLOW_TABLE"), variable("HIGHLIGHTS_TABLE")), utc_now)
 deleter = Deleter(
-    ledger=ledger, provider=provider, eraser=Eraser(variable("RESULTS_BUCKET")), events=events, now=utc_now
+    ledger=ledger,
+    provider=provider,
+    eraser=Eraser(variable("RESULTS_BUCKET")),
+    tallier=tallier,
+    events=events,
+    now=utc_now,
 )
 sweeper = Sweeper(
     ledger=ledger,
@@ -60,7 +68,7 @@ scanner = Scanner(
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
-    """Sweep, or scan, until all is looked at or the time is up; the next run goes on from there."""
+    """Sweep, scan, and count large days, until all is done or the time is up; the next run goes on from there."""
     if "delete" in event:
         outcome = deleter.delete(event["delete"])
         logger.info(outcome, recording_id=event["delete"])
@@ -75,5 +83,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     write_metrics(metrics)  # no heartbeat of a sweep that failed
     if counts["in_flight"]:
         write_zero("completed", service="results")  # there is work: where nothing else is counted, it stands still
-    logger.info("swept", **counts)
+    days_counted = tallier.count(until=until)  # what is left of the time is for what waits best
+    logger.info("swept", **counts, days_counted=days_counted)
     return counts

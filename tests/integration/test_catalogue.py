@@ -19,6 +19,8 @@ from audio_highlights.errors import RecordingNotFound, ResultGone
 from audio_highlights.models import Highlight, Status, Upload
 from audio_highlights.reading import Reader
 from audio_highlights.storage import Ledger, Results
+from audio_highlights.tallies import Tallies
+from audio_highlights.tally import Count, Said, Tallier, Tally, said
 from tests.fakes import FakeCatalogue
 from tests.integration.conftest import Tables
 
@@ -39,7 +41,7 @@ class Store:
 
     @property
     def reader(self) -> Reader:
-        return Reader(Catalogue(self.tables.recordings, self.tables.highlights), lambda: NOW)
+        return Reader(Catalogue(self.tables.recordings, self.tables.highlights, self.tables.flow), lambda: NOW)
 
     def put(self, key: str, *texts: str, days_ago: int = 0, timestamps: int = 2) -> str:
         """A recording that was completed so many days ago."""
@@ -164,7 +166,7 @@ def test_who_says_a_phrase_is_found_over_pages_with_every_moment(store: Store, a
 def test_more_items_than_a_batch_takes_are_all_read(store: Store) -> None:
     ids = [store.put(f"{number}.mp3", *"abcdefghijklmno") for number in range(8)]
     keys = [(recording_id, place) for recording_id in ids for place in range(1, 16)]
-    catalogue = Catalogue(store.tables.recordings, store.tables.highlights)
+    catalogue = Catalogue(store.tables.recordings, store.tables.highlights, store.tables.flow)
     found = catalogue.items([*keys, keys[0], ("f" * 32, 1)])
     assert sorted((item["recording_id"], int(item["position"])) for item in found) == sorted(keys)
 
@@ -182,7 +184,7 @@ def test_the_fake_and_the_tables_give_the_same_rows_and_keys(store: Store) -> No
     for number in range(12):
         put = store.put if number % 2 else store.fail
         put(f"{number}.mp3", *(("a", "ab", "b") if number % 2 else ()), days_ago=chance.randint(0, 1))
-    real = Catalogue(store.tables.recordings, store.tables.highlights)
+    real = Catalogue(store.tables.recordings, store.tables.highlights, store.tables.flow)
     fake = FakeCatalogue()
     tables = boto3.resource("dynamodb")
     for row in tables.Table(store.tables.recordings).scan()["Items"]:
@@ -225,7 +227,7 @@ def test_urls_are_of_one_version_for_an_hour_and_shown_in_the_page(store: Store,
     s3 = boto3.client("s3")
     first = s3.put_object(Bucket=versioned_bucket, Key="a b+#\u00fc.mp3", Body=b"the first")["VersionId"]
     s3.put_object(Bucket=versioned_bucket, Key="a b+#\u00fc.mp3", Body=b"the second")
-    catalogue = Catalogue(store.tables.recordings, store.tables.highlights)
+    catalogue = Catalogue(store.tables.recordings, store.tables.highlights, store.tables.flow)
     row = {"bucket": versioned_bucket, "key": "a b+#\u00fc.mp3"}
     url = catalogue.audio_url({**row, "version_id": first})
     assert requests.get(url, timeout=30).content == b"the first"
@@ -244,3 +246,43 @@ def test_a_file_is_read_by_its_uri_until_it_is_gone(store: Store) -> None:
         s3.delete_object(Bucket=store.results, Key=stored["Key"])
     with pytest.raises(ResultGone):
         store.reader.export(recording_id, {"format": "csv"})
+
+
+def test_what_ended_badly_is_listed_as_such_until_it_is_asked_for_again_or_deleted(store: Store) -> None:
+    again, deleted, left = (store.fail(f"{number}.mp3", days_ago=number) for number in range(3))
+    ledger = store.ledger
+
+    def listed() -> list[str]:
+        return [one["recording_id"] for one in store.reader.recordings({"status": "ignored"})["recordings"]]
+
+    assert listed() == [again, deleted, left]
+    [first, second] = [ledger.get(one) for one in (again, deleted)]
+    assert first
+    assert second
+    assert ledger.ask_again(first, "asked for again")
+    assert ledger.ask_to_delete(second)
+    assert listed() == [left]
+    claimed = ledger.claim(first.upload, {}, 120).recording
+    assert ledger.end(claimed, Status.FAILED, "no audio")
+    assert [one["reason"] for one in store.reader.recordings({"status": "failed"})["recordings"]] == ["no audio"]
+
+
+def test_what_a_deletion_takes_out_of_the_tally_is_what_was_counted(store: Store) -> None:
+    store.put("a.mp3", "refund", "modem")
+    deleted = store.put("b.mp3", "Refund", "a name")
+    tallies = Tallies(store.tables.flow, store.tables.highlights)
+    day = "2026-11-22"
+    counted = Count(NOW, sorted(said(row for page in tallies.phrases(day, None) for row in page), key=by_order))
+    assert tallies.write(Tally(day, counted=counted))
+    recording = store.ledger.get(deleted)
+    assert recording
+    Tallier(tallies, lambda: NOW).forget(store.ledger.phrases(recording))
+    [kept] = Catalogue(store.tables.recordings, store.tables.highlights, store.tables.flow).tallies([day]).values()
+    assert sorted((one.phrase, one.recordings, one.text) for one in kept.said) == [
+        ("modem", 1, "modem"),
+        ("refund", 1, "refund"),
+    ]
+
+
+def by_order(one: Said) -> tuple[int, int, str]:
+    return one.order

@@ -136,6 +136,9 @@ CALLS = {
     "find the rows of a call": table(
         "dynamodb:Query", "query", "RecordingsTable", **index("call", "call_id", {"S": "x"})
     ),
+    "find rows that ended badly": table(
+        "dynamodb:Query", "query", "RecordingsTable", **index("ended_badly", "ended_badly", {"S": "failed"})
+    ),
     "read rows by the batch": call(
         "dynamodb:BatchGetItem",
         "batch_get_item",
@@ -143,6 +146,9 @@ CALLS = {
     ),
     "describe the rows": table("dynamodb:DescribeTable", "describe_table", "RecordingsTable"),
     "look who is in flight": table("dynamodb:GetItem", "get_item", "FlowTable", Key=FLOW),
+    "read tallies": call(
+        "dynamodb:BatchGetItem", "batch_get_item", lambda of: {"RequestItems": {of["FlowTable"]: {"Keys": [FLOW]}}}
+    ),
     "take a place": table(
         "dynamodb:UpdateItem", "update_item", "FlowTable", Key=FLOW, UpdateExpression="REMOVE x", **NEVER
     ),
@@ -326,6 +332,8 @@ ALLOWED = {
         "read a row",
         "find rows of a day",
         "find the rows of a call",
+        "find rows that ended badly",
+        "read tallies",
         "change a row",
         "find a phrase",
         "find phrases of a day",
@@ -348,6 +356,7 @@ ALLOWED = {
         "change a row",
         "delete a row",
         "find the phrases of a recording",
+        "find phrases of a day",
         "write phrases by the batch",
         "move the bookmark",
         "list versions of recordings",

@@ -55,7 +55,7 @@ def test_recordings_are_found_by_their_call_the_newest_first(ledger: Ledger, tab
     ledger.refuse(uploads[1], {"call-id": "4711"}, "empty", Status.IGNORED)
     ledger.claim(uploads[2], {"call_id": "4712"}, LEASE)
     ledger.claim(uploads[3], {"agent": "slt"}, LEASE)
-    catalogue = Catalogue(tables.recordings, tables.highlights)
+    catalogue = Catalogue(tables.recordings, tables.highlights, tables.flow)
     found, after = catalogue.by_call("4711", None, 1)
     more, last = catalogue.by_call("4711", after, 10)
     assert [row["recording_id"] for row in [*found, *more]] == [uploads[1].recording_id, uploads[0].recording_id]

@@ -234,6 +234,7 @@ def test_39_a_write_that_was_refused_because_it_was_done_is_done(
 ) -> None:
     now = Clock()
     there = {"status": {"S": "failed"}, "reason": {"S": reason}, "completed_at": {"S": utc_text(now())}}
+    there["ended_badly"] = there["status"]
     dynamodb.add_client_error(
         "update_item",
         "ConditionalCheckFailedException",

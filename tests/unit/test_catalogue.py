@@ -18,7 +18,7 @@ def catalogue(monkeypatch: pytest.MonkeyPatch) -> Catalogue:
         monkeypatch.setenv(name, "of-no-account")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     boto3.setup_default_session()
-    return Catalogue("recordings", "highlights")
+    return Catalogue("recordings", "highlights", "flow")
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,16 @@ from tests.fakes import LEASE_SECONDS, Crash, World
 from tests.unit.traffic import A_DAY, RESULT
 
 FIVE_MINUTES = 300
-SIDE_EFFECTS = ["take deletion", "delete", "erase audio", "erase results", "delete phrases", "event", "drop"]
+SIDE_EFFECTS = [
+    "take deletion",
+    "delete",
+    "erase audio",
+    "erase results",
+    "write tally",
+    "delete phrases",
+    "event",
+    "drop",
+]
 
 
 def completed(world: World, key: str = "calls/refund.wav") -> tuple[Upload, Finished]:

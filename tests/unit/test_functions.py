@@ -38,7 +38,12 @@ def run(world: World, name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
         "webhook": {"results_queue": world.queue, "secrets": FakeSecrets()},
         "check": {"provider": world.provider},
         "results": {"deliverer": world.deliverer, "queue": world.queue},
-        "sweep": {"sweeper": world.sweeper, "scanner": world.scanner, "deleter": world.deleter},
+        "sweep": {
+            "sweeper": world.sweeper,
+            "scanner": world.scanner,
+            "deleter": world.deleter,
+            "tallier": world.tallier,
+        },
     }
     for attribute, stand_in in replaced[function].items():
         assert hasattr(module, attribute)
@@ -216,6 +221,7 @@ def test_the_sweep_leaves_what_it_has_no_time_for(world: World, monkeypatch: pyt
     sweep = shared("sweep", monkeypatch)
     monkeypatch.setattr(sweep, "sweeper", world.sweeper)
     monkeypatch.setattr(sweep, "scanner", world.scanner)
+    monkeypatch.setattr(sweep, "tallier", world.tallier)
     assert sweep.handler(event("sweep/scheduled"), Context(remaining_ms=sweep.MARGIN_MS))["due"] == 0
 
 
@@ -227,6 +233,7 @@ def test_once_a_day_the_bucket_is_scanned_and_the_next_sweep_goes_on_where_the_t
     sweep = shared("sweep", monkeypatch)
     monkeypatch.setattr(sweep, "sweeper", world.sweeper)
     monkeypatch.setattr(sweep, "scanner", world.scanner)
+    monkeypatch.setattr(sweep, "tallier", world.tallier)
     first = sweep.handler(event("sweep/scan"), Context(remaining_ms=sweep.MARGIN_MS))
     second = sweep.handler(event("sweep/scheduled"), Context())
     assert (first["seen"], second["seen"]) == (2, 2)

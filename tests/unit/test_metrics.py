@@ -63,7 +63,7 @@ def delivered(world: World, monkeypatch: pytest.MonkeyPatch, capsys: Capture) ->
 
 
 def swept(world: World, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> Measured:
-    stand_ins = {"sweeper": world.sweeper, "scanner": world.scanner}
+    stand_ins = {"sweeper": world.sweeper, "scanner": world.scanner, "tallier": world.tallier}
     return printed("sweep", event("sweep/scheduled"), stand_ins, monkeypatch, capsys)
 
 

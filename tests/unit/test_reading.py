@@ -14,11 +14,14 @@ from hypothesis import strategies as st
 from audio_highlights import reading
 from audio_highlights.errors import AnswerTooLarge, RecordingNotFound, RequestUnreadable
 from audio_highlights.models import folded
+from audio_highlights.models import utc_text as text_of
 from audio_highlights.parameters import Cursor
 from audio_highlights.reading import MOST_QUERIES, Reader
+from audio_highlights.tally import Count, packed, said, unpacked
 from tests.fakes import FakeCatalogue
 
 NOW = datetime(2026, 11, 22, 16, 53, tzinfo=UTC)
+KEY_OF_A_DAY = ("day", "created_at", "recording_id")
 INTERNAL = {
     "open_shard": "0",
     "due_at": 1,
@@ -148,15 +151,15 @@ def test_a_page_looks_at_every_empty_day_of_the_longest_period(archive: Archive)
 
 
 def test_a_rare_status_is_searched_for_with_so_many_queries_a_page_and_the_next_goes_on(archive: Archive) -> None:
-    rare = archive.put(9, "failed")
+    rare = archive.put(9, "processing")
     for minute in range(59):
         for days_ago in range(8):
             archive.put(days_ago, minute=minute)
-    found = pages(archive.reader.recordings, {"status": "failed", "limit": "2"})
+    found = pages(archive.reader.recordings, {"status": "processing", "limit": "2"})
     assert [ids(page) for page in found] == [[], [rare]]
     assert archive.catalogue.queries > MOST_QUERIES
     archive.catalogue.queries = 0
-    archive.reader.recordings({"status": "failed", "limit": "2"})
+    archive.reader.recordings({"status": "processing", "limit": "2"})
     assert archive.catalogue.queries == MOST_QUERIES
 
 
@@ -493,3 +496,117 @@ def test_a_cursor_of_another_search_is_refused(archive: Archive, first: dict[str
     assert ids(archive.reader.sayings({**first, "limit": "1", "cursor": cursor})["sayings"])
     with pytest.raises(RequestUnreadable, match="`cursor`"):
         archive.reader.sayings({**second, "limit": "1", "cursor": cursor})
+
+
+# ---- large days
+
+
+def count_ahead(archive: Archive, days_ago: int = 0, left_out: int = 0) -> datetime:
+    """Have a day counted as the sweep does, without its rarest phrases; returns when."""
+    day = str((NOW - timedelta(days_ago)).date())
+    counted_at = NOW - timedelta(minutes=10 * (days_ago + 1))
+    rows = sorted(
+        (row for row in archive.catalogue.phrases.values() if row["day"] == day), key=lambda row: row["phrase"]
+    )
+    phrases = sorted(said(rows), key=lambda one: one.order)
+    kept = unpacked(packed(phrases[: len(phrases) - left_out]))
+    archive.catalogue.counts[day] = Count(counted_at, kept, left_out)
+    return counted_at
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.lists(st.sampled_from(["A", "a", "ab", "b", "\u00df", "SS"]), max_size=4)),
+        max_size=12,
+    ),
+    st.sets(st.integers(0, 2)),
+    st.sampled_from(["", "a", "s"]),
+)
+def test_days_that_were_counted_ahead_give_the_same_answer(
+    recordings: list[tuple[int, list[str]]], large: set[int], prefix: str
+) -> None:
+    archive = Archive()
+    for days_ago, texts in recordings:
+        archive.say(archive.put(days_ago), *texts, days_ago=days_ago)
+    asked = {"prefix": prefix} if prefix else {}
+    live = archive.phrases(**asked)
+    for days_ago in large:
+        count_ahead(archive, days_ago)
+    ahead = archive.phrases(**asked)
+    assert [(one["phrase"], one["trend"]) for one in ahead["phrases"]] == [
+        (one["phrase"], one["trend"]) for one in live["phrases"]
+    ]
+    assert [one["recordings"] for one in ahead["phrases"]] == [one["recordings"] for one in live["phrases"]]
+
+
+def test_an_answer_says_since_when_phrases_may_be_missing(archive: Archive) -> None:
+    for days_ago in range(3):
+        archive.say(archive.put(days_ago), "refund", days_ago=days_ago)
+    assert archive.phrases()["counted_at"] is None
+    count_ahead(archive, 0)
+    count_ahead(archive, 2)
+    answer = archive.phrases()
+    assert (answer["counted_at"], answer["rarest_left_out"]) == ("2026-11-22T16:23:00.000Z", False)
+    assert archive.phrases(**{"from": "2026-11-21"})["counted_at"] == "2026-11-22T16:43:00.000Z"
+
+
+def test_the_rarest_phrases_of_a_large_day_are_left_out_of_a_list_and_found_by_how_they_begin(archive: Archive) -> None:
+    archive.say(archive.put(), "refund", "router", "zebra")
+    archive.say(archive.put(), "refund", "router")
+    count_ahead(archive, left_out=1)
+    answer = archive.phrases()
+    assert ([one["phrase"] for one in answer["phrases"]], answer["rarest_left_out"]) == (["refund", "router"], True)
+    answer = archive.phrases(prefix="zeb")
+    assert ([one["phrase"] for one in answer["phrases"]], answer["rarest_left_out"]) == (["zebra"], False)
+    assert answer["counted_at"] is None
+
+
+def test_a_prefix_that_too_much_begins_with_is_looked_up_in_the_tally(archive: Archive) -> None:
+    for _ in range(51):
+        archive.say(archive.put(), *(f"refund {number}" for number in range(10)))
+    counted_at = count_ahead(archive, left_out=3)
+    answer = archive.phrases(prefix="refund")
+    assert len(answer["phrases"]) == 7
+    assert (answer["rarest_left_out"], answer["counted_at"]) == (True, text_of(counted_at))
+
+
+@pytest.mark.parametrize("recordings", [10, 200])
+def test_a_page_of_phrases_takes_one_request_however_much_was_said_on_large_days(
+    archive: Archive, recordings: int
+) -> None:
+    archive.catalogue.page = 100
+    for number in range(recordings):
+        archive.say(archive.put(), "refund", f"only {number}")
+    count_ahead(archive, left_out=5)
+    for prefix, queries in ((None, 30), ("only", 31)):
+        archive.catalogue.queries = 0
+        archive.phrases(**({"prefix": prefix} if prefix else {}))
+        assert (
+            archive.catalogue.queries == queries
+        )  # the tallies, a small day each, and what begins so on the large one
+
+
+# ---- what ended badly
+
+
+@pytest.mark.parametrize("status", ["failed", "ignored"])
+def test_what_ended_badly_takes_one_query_a_page_however_many_did_not(archive: Archive, status: str) -> None:
+    rare = [archive.put(days_ago, status, minute=minute) for days_ago in (1, 4) for minute in (30, 20)]
+    for minute in range(59):
+        for days_ago in range(6):
+            archive.put(days_ago, minute=minute)
+    archive.put(3, "failed" if status == "ignored" else "ignored")
+    archive.put(40, status)
+    found = pages(archive.reader.recordings, {"status": status, "limit": "3"})
+    assert [ids(page) for page in found] == [rare[:3], rare[3:]]
+    assert archive.catalogue.queries == 2
+
+
+def test_a_cursor_that_is_not_of_its_day_is_refused(archive: Archive) -> None:
+    for minute in (1, 2):
+        archive.put(0, "failed", minute=minute)
+    asked = {"status": "failed", "limit": "1"}
+    good = Cursor.read({**asked, "cursor": archive.reader.recordings(asked)["next"]}, KEY_OF_A_DAY, of_days=True)
+    forged = Cursor(good.key | {"created_at": "2020-01-01T08:00:00.000Z"}, good.period)
+    with pytest.raises(RequestUnreadable, match="cursor"):
+        archive.reader.recordings({**asked, "cursor": forged.text(asked)})

@@ -654,6 +654,7 @@ def ours(path: Path) -> set[str]:
         ("json_items", set()),
         ("insights", {"models", "json_items"}),
         ("uploads", {"models", "errors", "config"}),
+        ("tally", {"errors", "parameters"}),
         ("deletion", {"models", "errors"}),
         ("orders", {"models", "errors"}),
         (
@@ -664,10 +665,11 @@ def ours(path: Path) -> set[str]:
         ("parameters", {"models", "errors"}),
         ("captions", {"json_items"}),
         ("export", {"models", "errors", "captions"}),
-        ("reading", {"models", "errors", "parameters", "export", "json_items"}),
+        ("reading", {"models", "errors", "parameters", "export", "json_items", "tally"}),
         ("assemblyai", {"models", "errors", "json_items"}),
         ("storage", {"models", "errors", "media_type", "json_items"}),
-        ("catalogue", {"errors", "storage"}),
+        ("tallies", {"storage", "tally"}),
+        ("catalogue", {"errors", "storage", "tallies", "tally"}),
     ],
 )
 def test_imports_run_one_way(module: str, allowed: set[str]) -> None:
@@ -677,6 +679,7 @@ def test_imports_run_one_way(module: str, allowed: set[str]) -> None:
 def test_every_module_has_its_place_in_the_order() -> None:
     known = "errors config media_type models observability batch line workflow webhook assemblyai storage __init__"
     known += " parameters captions export reading catalogue deletion orders uploads options insights json_items"
+    known += " tally tallies"
     assert {path.stem for path in PACKAGE.glob("*.py")} == set(known.split(" "))
 
 
@@ -684,7 +687,7 @@ def test_every_module_has_its_place_in_the_order() -> None:
     ("libraries", "adapters"),
     [
         ({"requests", "urllib3", "http", "aiohttp", "httpx"}, {"assemblyai"}),
-        ({"boto3", "botocore"}, {"storage", "catalogue"}),
+        ({"boto3", "botocore"}, {"storage", "catalogue", "tallies"}),
     ],
 )
 def test_only_the_adapters_speak_to_the_outside(libraries: set[str], adapters: set[str]) -> None:

@@ -8,6 +8,8 @@ from botocore.exceptions import ClientError
 
 from audio_highlights.errors import ResultGone
 from audio_highlights.storage import FOR_PRESIGNING, PRESIGNED_SECONDS, batch_get, from_item, to_item
+from audio_highlights.tallies import tally_key, tally_of
+from audio_highlights.tally import Count
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -21,14 +23,15 @@ _FILTERED = 250
 
 
 class Catalogue:
-    """The RecordingsTable, the HighlightsTable and the two buckets.
+    """The RecordingsTable, the HighlightsTable, the tallies in the FlowTable, and the two buckets.
 
     Queries give rows and the key to go on after; where that is None, there are no more.
     """
 
-    def __init__(self, recordings_table: str, highlights_table: str) -> None:
+    def __init__(self, recordings_table: str, highlights_table: str, flow_table: str) -> None:
         self._recordings = recordings_table
         self._highlights = highlights_table
+        self._flow = flow_table
         self._dynamodb: DynamoDBClient = boto3.client("dynamodb")
         self._s3: S3Client = boto3.client("s3", config=FOR_PRESIGNING)
 
@@ -73,6 +76,20 @@ class Catalogue:
             last = {name: rows[-1][name] for name in ("day", "created_at", "recording_id")}
         return rows, last
 
+    def ended_badly(
+        self, status: str, first: str, last: str, after: Key | None, most: int
+    ) -> tuple[list[Row], Key | None]:
+        """Recordings that failed, or were ignored, from a day to a day, newest first, at most so many."""
+        return self._query(
+            self._recordings,
+            "ended_badly = :status AND created_at BETWEEN :first AND :last",
+            {":status": status, ":first": first, ":last": last + "~"},  # ~ comes after every time of the day
+            after,
+            IndexName="ended_badly",
+            ScanIndexForward=False,
+            Limit=most,
+        )
+
     def by_call(self, call_id: str, after: Key | None, most: int) -> tuple[list[Row], Key | None]:
         """Recordings whose object's metadata names this call, newest first, at most so many; as a list shows them."""
         return self._query(
@@ -97,6 +114,12 @@ class Catalogue:
             ExpressionAttributeNames={"#day": "day"},
             **({"Limit": most} if most else {}),
         )
+
+    def tallies(self, days: Sequence[str]) -> dict[str, Count]:
+        """What was counted of the large ones of these days."""
+        shape: Any = {"ProjectionExpression": "#name, counted", "ExpressionAttributeNames": {"#name": "name"}}
+        items = batch_get(self._dynamodb, self._flow, [tally_key(day) for day in days], **shape)
+        return {tally.day: tally.counted for tally in map(tally_of, items) if tally.counted}
 
     def saying(self, phrase: str, after: Key | None, most: int) -> tuple[list[Row], Key | None]:
         """Who says a phrase, newest first, at most so many."""

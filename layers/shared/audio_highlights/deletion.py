@@ -1,11 +1,11 @@
 """How a recording is deleted everywhere: who asked for it has a row that says `deleting`; the sweep does the rest.
 
-provider's copies -> audio -> result files -> phrases -> tell the others -> row
+provider's copies -> audio -> result files -> tallies -> phrases -> tell the others -> row
 
 The row goes last: who dies in between leaves it, and the next sweep does every step again or finds it done.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -22,6 +22,7 @@ class Ledger(Protocol):
 
     def take_deletion(self, recording_id: str, until: datetime) -> Recording | None: ...
     def note_undeleted(self, recording: Recording, reason: str) -> None: ...
+    def phrases(self, recording: Recording) -> Sequence[Mapping[str, Any]]: ...
     def delete_phrases(self, recording: Recording) -> None: ...
     def drop(self, recording: Recording, until: datetime) -> bool: ...
 
@@ -40,6 +41,12 @@ class Eraser(Protocol):
     def erase_results(self, recording: Recording) -> None: ...
 
 
+class Tallier(Protocol):
+    """The counts of large days; see tally.Tallier."""
+
+    def forget(self, rows: Sequence[Mapping[str, Any]]) -> None: ...
+
+
 class Events(Protocol):
     """The event bus; see storage.EventBus."""
 
@@ -50,11 +57,19 @@ class Deleter:
     """Deletes recordings whose row says `deleting`, and nothing else."""
 
     def __init__(
-        self, *, ledger: Ledger, provider: Provider, eraser: Eraser, events: Events, now: Callable[[], datetime]
+        self,
+        *,
+        ledger: Ledger,
+        provider: Provider,
+        eraser: Eraser,
+        tallier: Tallier,
+        events: Events,
+        now: Callable[[], datetime],
     ) -> None:
         self._ledger = ledger
         self._provider = provider
         self._eraser = eraser
+        self._tallier = tallier
         self._events = events
         self._now = now
 
@@ -77,6 +92,7 @@ class Deleter:
             self._provider.delete(transcript_id)
         self._eraser.erase_audio(recording)
         self._eraser.erase_results(recording)
+        self._tallier.forget(self._ledger.phrases(recording))
         self._ledger.delete_phrases(recording)
         # Before the row: it must be told at least once, and without a row nobody would tell it again.
         named = {"recording_id": recording.recording_id, "bucket": recording.bucket, "key": recording.key}

@@ -7,17 +7,15 @@ with the cursor that the page came with.
 import gzip
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import groupby
-from operator import itemgetter
 from typing import Any, Protocol
 
 from audio_highlights import export, json_items
 from audio_highlights.errors import AnswerTooLarge, NotNow, RecordingNotFound, RequestUnreadable
-from audio_highlights.models import Status
+from audio_highlights.models import Status, utc_text
 from audio_highlights.parameters import (
     Cursor,
     Key,
@@ -30,10 +28,13 @@ from audio_highlights.parameters import (
     number,
     words,
 )
+from audio_highlights.tally import Count, Said, said
 
 # A page asks no more often: every day of a period can be looked at, and it takes a second or two at most.
 MOST_QUERIES = 100
 _DAYS_AT_ONCE = 8
+_FEW = 500  # rows of a large day that are counted for a prefix
+_ENDED_BADLY = (Status.FAILED, Status.IGNORED)
 # An answer stays under Lambda's 6 MB: one takes about 40 bytes.
 MOST_TIMESTAMPS = 100_000
 
@@ -51,10 +52,14 @@ class Catalogue(Protocol):
     def recordings_of(
         self, day: str, status: str | None, after: Key | None, most: int
     ) -> tuple[Sequence[Row], Key | None]: ...
+    def ended_badly(
+        self, status: str, first: str, last: str, after: Key | None, most: int
+    ) -> tuple[Sequence[Row], Key | None]: ...
     def by_call(self, call_id: str, after: Key | None, most: int) -> tuple[Sequence[Row], Key | None]: ...
     def phrases_of(
         self, day: str, prefix: str, after: Key | None, most: int | None
     ) -> tuple[Sequence[Row], Key | None]: ...
+    def tallies(self, days: Sequence[str]) -> Mapping[str, Count]: ...
     def saying(self, phrase: str, after: Key | None, most: int) -> tuple[Sequence[Row], Key | None]: ...
     def items(self, keys: Sequence[tuple[str, int]]) -> Sequence[Row]: ...
     def audio_url(self, row: Row) -> str: ...
@@ -122,11 +127,28 @@ class Reader:
         def of_day(day: str, after: Key | None, most: int) -> tuple[Sequence[Row], Key | None]:
             return self._catalogue.recordings_of(day, status, after, most)
 
-        rows, last = _through_days(place, of_day, limit)
+        if status in _ENDED_BADLY:
+            rows, last = self._ended_badly(status, place, limit)
+        else:
+            rows, last = _through_days(place, of_day, limit)
         return {
             "recordings": [_shown(row, _LISTED) for row in rows],
             "next": _next(last, place.period, parameters),
         }
+
+    def _ended_badly(self, status: str, place: Cursor, limit: int) -> tuple[Sequence[Row], Key | None]:
+        """The days of a period as one: those of a status that few have are in an index of their own."""
+        after = None
+        if set(place.key) != {"day"}:
+            # No query goes on after what it cannot find.
+            if place.key["created_at"][:10] != place.key["day"]:
+                raise not_of_this_listing()
+            after = {"ended_badly": status} | {name: place.key[name] for name in ("created_at", "recording_id")}
+        days = place.period.days if place.period else []
+        rows, last = self._catalogue.ended_badly(status, days[0], days[-1], after, limit)
+        if last:
+            last = {"day": last["created_at"][:10]} | {name: last[name] for name in ("created_at", "recording_id")}
+        return rows, last
 
     def _of_call(self, called: str, limit: int, parameters: Mapping[str, str]) -> dict[str, Any]:
         if {"from", "to", "status"} & set(parameters):
@@ -174,22 +196,30 @@ class Reader:
         return export.of_highlights(kind, row, self._catalogue.read(row["highlights_uri"]))
 
     def phrases(self, asked: Mapping[str, str], time_is_up: Callable[[], bool]) -> dict[str, Any]:
-        """What was said most in a period: in the most recordings, and then most often."""
+        """What was said most in a period: in the most recordings, and then most often.
+
+        Small days are counted now, large ones were counted ahead; the answer says when the first of those was.
+        """
         parameters = given(asked, "from", "to", "prefix", "limit")
         limit = number("limit", parameters.get("limit"), usual=50, most=200)
         prefix = words("prefix", parameters["prefix"]) if "prefix" in parameters else ""
         period = Period.of(parameters, self._now().date())
-        tallies: dict[str, _Tally] = {}
+        counts = self._catalogue.tallies(period.days)
+        used: list[Count] = []
+        totals: dict[str, _Total] = {}
         with ThreadPoolExecutor(_DAYS_AT_ONCE) as pool:
-            of_days = pool.map(lambda day: self._said_on(day, prefix, time_is_up), period.days)
-            for place, said in enumerate(of_days):
-                for phrase, count, recordings, texts in said:
-                    tallies.setdefault(phrase, _Tally([0] * len(period))).add(place, count, recordings, texts)
-        first = heapq.nsmallest(limit, tallies.items(), key=lambda one: (-one[1].recordings, -one[1].count, one[0]))
+            of_days = pool.map(lambda day: self._said_on(day, prefix, counts.get(day), time_is_up), period.days)
+            for place, (count, of_day) in enumerate(of_days):
+                used += [count] if count else []
+                for one in of_day:
+                    totals.setdefault(one.phrase, _Total([0] * len(period))).add(place, one)
+        first = heapq.nsmallest(limit, totals.items(), key=lambda one: (-one[1].recordings, -one[1].count, one[0]))
         return {
             "from": str(period.first),
             "to": str(period.last),
-            "phrases": [{"phrase": phrase, **tally.shown()} for phrase, tally in first],
+            "counted_at": utc_text(min(count.begun_at for count in used)) if used else None,
+            "rarest_left_out": any(count.left_out for count in used),
+            "phrases": [{"phrase": phrase, **total.shown()} for phrase, total in first],
         }
 
     def sayings(self, asked: Mapping[str, str]) -> dict[str, Any]:
@@ -258,17 +288,16 @@ class Reader:
         return Cursor({"day": str(period.last)}, period)
 
     def _said_on(
-        self, day: str, prefix: str, time_is_up: Callable[[], bool]
-    ) -> list[tuple[str, int, int, Counter[str]]]:
-        """Of each phrase of a day: how often it is said, in how many recordings, and how it is written."""
-        said = []
-        # They come in the order of the phrases; a recording is completed on one day only.
-        for phrase, rows in groupby(self._all_of(day, prefix, time_is_up), itemgetter("phrase")):
-            items = list(rows)
-            count = sum(int(item["count"]) for item in items)
-            recordings = len({item["recording_id"] for item in items})
-            said.append((phrase, count, recordings, Counter(item["text"] for item in items)))
-        return said
+        self, day: str, prefix: str, count: Count | None, time_is_up: Callable[[], bool]
+    ) -> tuple[Count | None, Iterable[Said]]:
+        """What was said on a day, and the count that it is from; None where it was counted now."""
+        if count is None:
+            return None, list(said(self._all_of(day, prefix, time_is_up)))
+        if prefix and count.left_out:
+            rows, after = self._catalogue.phrases_of(day, prefix, None, _FEW)
+            if after is None:  # all of them, the rarest too
+                return None, list(said(rows))
+        return count, [one for one in count.said if one.phrase.startswith(prefix)]
 
     def _all_of(self, day: str, prefix: str, time_is_up: Callable[[], bool]) -> Iterator[Row]:
         after = None
@@ -283,7 +312,7 @@ class Reader:
 
 
 @dataclass(slots=True)
-class _Tally:
+class _Total:
     """How often a phrase is said, day by day, and how it is written."""
 
     trend: list[int]
@@ -291,11 +320,11 @@ class _Tally:
     count: int = 0
     texts: Counter[str] = field(default_factory=Counter)
 
-    def add(self, place: int, count: int, recordings: int, texts: Counter[str]) -> None:
-        self.trend[place] += count
-        self.count += count
-        self.recordings += recordings
-        self.texts += texts
+    def add(self, place: int, of_day: Said) -> None:
+        self.trend[place] += of_day.count
+        self.count += of_day.count
+        self.recordings += of_day.recordings
+        self.texts.update(of_day.texts)
 
     def shown(self) -> dict[str, Any]:
         text = min(self.texts, key=lambda one: (-self.texts[one], one))

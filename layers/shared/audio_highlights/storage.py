@@ -59,6 +59,7 @@ _TRANSACTION_PHRASES = 20
 _BATCH_ITEMS = 25
 _BATCH_READS = 100
 _ERASURES = 3  # the last of which finds nothing
+_COUNTED = {f"#{name}": name for name in ("recording_id", "phrase", "text", "count", "day")}
 _DUE_PAGE = 20  # most callers want one row
 _GZIP_LEVEL = 6  # the highest saves 1 % more, and takes three times as long
 
@@ -242,6 +243,7 @@ class Ledger:
             "recording_id": upload.recording_id,
             **_first_row(upload, metadata, now, redact_audio=redact_audio),
             "status": status.value,
+            "ended_badly": status.value,
             "reason": reason,
             "attempt": 0,
             "completed_at": utc_text(now),
@@ -374,7 +376,7 @@ class Ledger:
                 "retried_transcripts": set(former) or None,
                 "asked_by": secrets.token_hex(8),  # tells this write from another's in the same second
             },
-            remove=("transcript_id", "submitted_at", "completed_at", "attempts_waited"),
+            remove=("transcript_id", "submitted_at", "completed_at", "attempts_waited", "ended_badly"),
             only_while=(Status.FAILED, Status.IGNORED),
             of_this_attempt=True,
         )
@@ -392,7 +394,7 @@ class Ledger:
                 "due_at": int(self._now().timestamp()),
                 "open_shard": _shard(recording.recording_id),
             },
-            remove=("reason",),
+            remove=("reason", "ended_badly"),
             only_while=ENDED,
         )
 
@@ -444,6 +446,18 @@ class Ledger:
                 ExpressionAttributeNames={f"#{name}": name for name in row},
                 ExpressionAttributeValues=to_item({f":{name}": value for name, value in row.items()}),
             )
+
+    def phrases(self, recording: Recording) -> list[dict[str, Any]]:
+        """What its phrases are counted by, wherever they are counted (a consistent read)."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._highlights,
+            KeyConditionExpression="recording_id = :id",
+            ProjectionExpression=", ".join(_COUNTED),
+            ExpressionAttributeNames=_COUNTED,
+            ExpressionAttributeValues=to_item({":id": recording.recording_id}),
+            ConsistentRead=True,
+        )
+        return [from_item(item) for page in pages for item in page["Items"]]
 
     def delete_phrases(self, recording: Recording) -> None:
         """Delete the phrases; returns when a consistent read has found none."""
@@ -515,6 +529,7 @@ class Ledger:
             recording,
             set_={
                 "status": status.value,
+                "ended_badly": status.value,  # puts it into the index of those
                 "reason": reason,
                 "completed_at": utc_text(self._now()),
                 "transcript_id": transcript_id,

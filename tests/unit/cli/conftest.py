@@ -23,6 +23,7 @@ OUTPUTS = {
     "MediaBucketName": BUCKET,
     "RecordingsTableName": "recordings",
     "HighlightsTableName": "highlights",
+    "FlowTableName": "flow",
     "PageUrl": "https://page.example.com/",
 }
 PHRASES = {
