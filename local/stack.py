@@ -244,7 +244,7 @@ class Local:
     def _sam(self, log_name: str, command: str, *arguments: str) -> None:
         log = self.folder / log_name
         sam = str(Path(sys.executable).with_name("sam"))
-        environment = {**os.environ, **self.client_environment(), "SAM_CLI_TELEMETRY": "0"}
+        environment = {**os.environ, **self.client_environment(), "SAM_CLI_TELEMETRY": "0", "PYTHON": sys.executable}
         for name in FOREIGN_VARIABLES:
             environment.pop(name, None)
         with log.open("wb") as output:
