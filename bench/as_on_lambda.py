@@ -1,6 +1,6 @@
-"""What is shipped, and a Python that finds no more than Lambda's would: the function, the layer, the runtime's packages.
+"""Starts the functions in a Python that finds no more than on Lambda: the function, the layer, the runtime's packages.
 
-The runtime's packages are boto3 and what that needs, in the versions of uv.lock. awscrt is not assumed to be among them.
+The runtime's packages are boto3 and what it needs, in the versions of uv.lock; awscrt is not assumed to be among them.
 """
 
 import compileall
@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from bench.report import PROJECT
 
 FUNCTIONS = ("webhook", "submit", "results", "check", "sweep", "api")
 FLOOR = "import boto3; boto3.client('sqs')"
-_OF_THE_RUNTIME = ("boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3")
+_OF_THE_RUNTIME = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
 # As the functions get them from template.yaml; nothing of it is there.
 _ENVIRONMENT = {
     "API_KEY_SECRET_ARN": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api-key",
@@ -59,8 +59,8 @@ services = []
 if sys.argv[3]:  # counting costs a little: only where it is asked for
     from botocore.client import ClientCreator
     create = ClientCreator.create_client
-    ClientCreator.create_client = lambda self, name, *more, **named: services.append(name) or create(
-        self, name, *more, **named
+    ClientCreator.create_client = lambda self, **named: (
+        services.append(named["service_name"]) or create(self, **named)
     )
 begun = time.process_time()
 exec(sys.argv[2])
@@ -115,11 +115,14 @@ def runtime(folder: Path, *, compiled: bool) -> Path:
     """
     folder.mkdir()
     for name in _OF_THE_RUNTIME:
-        for top in sorted({file.parts[0] for file in files(name) or () if file.suffix == ".py"}):
-            found = next(Path(entry, top) for entry in sys.path if Path(entry, top).exists())
-            (folder / top).symlink_to(found)
-            if compiled:
-                compileall.compile_dir(found, quiet=1) if found.is_dir() else compileall.compile_file(found, quiet=1)
+        spec = find_spec(name)
+        if not spec or not spec.origin:
+            message = f"{name} is not installed here."
+            raise ModuleNotFoundError(message)
+        found = Path(spec.origin).parent if spec.submodule_search_locations else Path(spec.origin)
+        (folder / found.name).symlink_to(found)
+        if compiled:
+            compileall.compile_dir(found, quiet=1) if found.is_dir() else compileall.compile_file(found, quiet=1)
     return folder
 
 

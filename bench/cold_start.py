@@ -37,9 +37,9 @@ def measure(say: Say) -> Iterator[Table]:
         ("", "CPU ms", "to the floor", "modules", "peak memory, MB"),
         [_row(name, found, floor) for name, found in starts.items()],
         f"Importing `app.py`, AWS clients included: median (least-most) of {_RUNS} fresh interpreters, in turns with "
-        "the others. Each finds what it would find on Lambda: the function, the built layer with its bytecode, and boto3 "
-        "with what that needs, compiled, as the runtime has it. The SDK is measured where it is installed, without a "
-        "client.",
+        "the others. Each finds what it would find on Lambda: the function, the built layer with its bytecode, and "
+        "boto3 with what that needs, compiled, as the runtime has it. The SDK is measured where it is installed, "
+        "without a client.",
     )
 
 
