@@ -52,7 +52,7 @@ _ENVIRONMENT = {
     "WEBHOOK_URL": "https://api.example.com/webhook",
 }
 _CHILD = """
-import json, resource, sys, time
+import json, sys, time
 paths = json.loads(sys.argv[1])
 sys.path[:0], sys.path[len(sys.path):] = paths["first"], paths["last"]
 services = []
@@ -65,10 +65,12 @@ if sys.argv[3]:  # counting costs a little: only where it is asked for
 begun = time.process_time()
 exec(sys.argv[2])
 cpu_ms = (time.process_time() - begun) * 1000
+with open("/proc/self/status") as status:  # getrusage would tell of who started it, too
+    peak_kb = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
 print(json.dumps({
     "cpu_ms": cpu_ms,
     "modules": {name: getattr(module, "__file__", None) for name, module in sys.modules.items()},
-    "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    "peak_mb": peak_kb / 1024,
     "services": services,
 }))
 """
@@ -126,23 +128,44 @@ def runtime(folder: Path, *, compiled: bool) -> Path:
     return folder
 
 
-def start(code: str, *, first: tuple[Path, ...] = (), last: tuple[Path, ...] = (), count: bool = False) -> Start:
+def start(
+    code: str,
+    *,
+    first: tuple[Path, ...] = (),
+    last: tuple[Path, ...] = (),
+    environment: Mapping[str, str] = _ENVIRONMENT,
+    count: bool = False,
+) -> Start:
     """Run the code in an interpreter of its own, which finds modules in `first`, the standard library and `last`."""
     paths: dict[str, Any] = {"first": [str(path) for path in first], "last": [str(path) for path in last]}
     ended = subprocess.run(  # noqa: S603  our own command
         [sys.executable, "-I", "-S", "-B", "-c", _CHILD, json.dumps(paths), code, "count" if count else ""],
-        env=_ENVIRONMENT,
+        env=dict(environment),
         capture_output=True,
         text=True,
         check=False,
     )
     if ended.returncode:
-        message = f"{code!r} failed:\n{ended.stderr}"
+        message = f"{code!r} failed:\n{ended.stdout}{ended.stderr}"
         raise RuntimeError(message)
-    said = json.loads(ended.stdout)
+    said = json.loads(ended.stdout.splitlines()[-1])  # a function logs before
     return Start(said["cpu_ms"], said["modules"], said["peak_mb"], tuple(said["services"]))
 
 
-def start_function(name: str, layer: Path, runtime: Path, *, count: bool = False) -> Start:
-    """A function's cold start up to the point where it could take an event."""
-    return start("import app", first=(PROJECT / "functions" / name, layer), last=(runtime,), count=count)
+def start_function(
+    name: str,
+    layer: Path,
+    runtime: Path,
+    *,
+    code: str = "import app",
+    environment: Mapping[str, str] | None = None,
+    count: bool = False,
+) -> Start:
+    """A function's cold start, up to the point where it can take an event; `code` may go on from there."""
+    return start(
+        code,
+        first=(PROJECT / "functions" / name, layer),
+        last=(runtime,),
+        environment=_ENVIRONMENT | dict(environment or {}),
+        count=count,
+    )
