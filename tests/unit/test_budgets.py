@@ -13,11 +13,11 @@ ROOT = Path(__file__).parents[2]
 MOST_MODULES = {"webhook": 80, "submit": 185, "results": 185, "check": 180, "sweep": 180, "api": 190}
 CLIENTS = {
     "webhook": ["secretsmanager", "sqs"],
-    "submit": ["dynamodb", "s3", "secretsmanager", "sqs", "sts"],
-    "results": ["dynamodb", "s3", "secretsmanager", "sqs"],
+    "submit": ["dynamodb", "s3", "secretsmanager", "sts"],
+    "results": ["dynamodb", "s3", "secretsmanager"],
     "check": ["secretsmanager"],
-    "sweep": ["dynamodb", "secretsmanager", "sqs"],
-    "api": ["dynamodb", "sqs"],
+    "sweep": ["dynamodb", "secretsmanager"],
+    "api": ["dynamodb"],
 }
 # Heavy, and of no use: who imports one of them by the way pays for it at each cold start.
 NOWHERE = {"assemblyai", "pydantic", "aws_xray_sdk", "awscrt", "aws_lambda_powertools.utilities.batch"}

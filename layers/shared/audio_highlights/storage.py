@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 import boto3
@@ -1087,22 +1087,26 @@ class Queue:
     def __init__(self, url: str, dead_letter_url: str | None = None) -> None:
         self._url = url
         self._dead_letter_url = dead_letter_url
-        self._client = client("sqs")
+
+    def ready(self) -> Self:
+        """Build the client now: for a function that sends a message at every event."""
+        client("sqs")
+        return self
 
     def send(self, body: Mapping[str, Any], *, delay_seconds: int = 0) -> None:
         """Send one JSON message, to be received after so many seconds (at most 900)."""
-        self._client.send_message(QueueUrl=self._url, MessageBody=json.dumps(body), DelaySeconds=delay_seconds)
+        client("sqs").send_message(QueueUrl=self._url, MessageBody=json.dumps(body), DelaySeconds=delay_seconds)
 
     def bury(self, text: str) -> None:
         """Put a received message's text into the dead-letter queue, where a person finds it."""
         if self._dead_letter_url is None:
             message = f"{self._url} has no dead-letter queue to write to."
             raise RuntimeError(message)
-        self._client.send_message(QueueUrl=self._dead_letter_url, MessageBody=text)
+        client("sqs").send_message(QueueUrl=self._dead_letter_url, MessageBody=text)
 
     def show_again(self, receipt_handle: str, seconds: int) -> None:
         """Hide a received message for so many seconds from now."""
-        self._client.change_message_visibility(
+        client("sqs").change_message_visibility(
             QueueUrl=self._url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
         )
 
