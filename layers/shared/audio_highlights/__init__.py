@@ -7,5 +7,5 @@
 import gc
 
 # What is loaded at a start is there to stay. Python would look for garbage among it all at every 2,000 new objects,
-# for a fifth of the start; a function has made up to 150,000 when it is ready.
+# for a fifth of the start; a function has made over 100,000 when it is ready.
 gc.set_threshold(200_000)
