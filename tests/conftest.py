@@ -1,9 +1,14 @@
-"""Which tests share what takes long to start: they run one after the other, in one process of the test run."""
+"""What tests share and what they do not.
+
+Those that share what takes long to start run one after the other, in one process of the test run.
+"""
 
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+
+from audio_highlights import storage
 
 TESTS = Path(__file__).parent
 _TOGETHER = ("e2e/test_soak.py", "e2e/page", "e2e", "integration/engine", "integration")
@@ -29,3 +34,9 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     report = yield
     report.sections = [(name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections]
     return report
+
+
+@pytest.fixture(autouse=True)
+def own_clients() -> None:
+    """No test talks through the AWS clients of another: they keep its region and its account."""
+    storage.client.cache_clear()  # type: ignore[attr-defined]  # for mypy it is boto3.client

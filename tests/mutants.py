@@ -339,14 +339,14 @@ MUTANTS = [
     Mutant(
         "a message that should come again is taken as done",
         BATCH,
-        "error=type(error).__name__, next_try_seconds=wait)\n            raise\n",
+        "error=type(error).__name__, next_try_seconds=wait)\n            return False\n",
         "error=type(error).__name__, next_try_seconds=wait)\n",
         unit("batch"),
     ),
     Mutant(
         "a message that no retry can cure is dropped",
         BATCH,
-        "            queue.bury(record.body)\n",
+        '            queue.bury(record["body"])\n',
         "",
         unit("batch"),
     ),

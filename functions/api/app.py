@@ -53,7 +53,7 @@ page = Page(
     HERE / "viewer",
     client_id=variable("CLIENT_ID"),
     sign_in_url=variable("SIGN_IN_URL"),
-    bucket_origins=origins_of(variable("MEDIA_BUCKET"), variable("RESULTS_BUCKET")),
+    bucket_origins=lambda: origins_of(variable("MEDIA_BUCKET"), variable("RESULTS_BUCKET")),
 )
 reader = Reader(
     Catalogue(variable("RECORDINGS_TABLE"), variable("HIGHLIGHTS_TABLE"), variable("FLOW_TABLE")), now=utc_now

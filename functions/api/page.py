@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 
 from aws_lambda_powertools.event_handler import Response
@@ -21,13 +22,20 @@ _TYPES = {
 class Page:
     """The files of a folder, each read when it is first asked for. A path that is not among them is not found."""
 
-    def __init__(self, folder: Path, *, client_id: str, sign_in_url: str, bucket_origins: Iterable[str]) -> None:
+    def __init__(
+        self, folder: Path, *, client_id: str, sign_in_url: str, bucket_origins: Callable[[], Iterable[str]]
+    ) -> None:
         self._paths = {
             found.relative_to(folder).as_posix(): found for found in folder.rglob("*") if found.suffix in _TYPES
         }
         configuration = {"client_id": client_id, "sign_in_url": sign_in_url}
         self._read = {"config.json": _with_etag(json.dumps(configuration).encode())}
-        self._headers = _security_headers(sign_in_url, sorted(set(bucket_origins)))
+        self._sign_in_url = sign_in_url
+        self._bucket_origins = bucket_origins
+
+    @cached_property
+    def _headers(self) -> dict[str, str]:
+        return _security_headers(self._sign_in_url, sorted(set(self._bucket_origins())))
 
     def answer(self, path: str, event: APIGatewayProxyEventV2) -> Response[str]:
         """The file, or 304 where the browser has it, or 404."""

@@ -8,11 +8,10 @@ SUBMIT_QUEUE_URL.
 
 from typing import Any
 
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from audio_highlights.assemblyai import AssemblyAI
-from audio_highlights.batch import answer_batch, json_body, receive_count
+from audio_highlights.batch import Record, answer_batch, json_body, receive_count
 from audio_highlights.config import utc_now, variable
 from audio_highlights.line import Line
 from audio_highlights.models import Finished
@@ -44,12 +43,12 @@ deliverer = Deliverer(
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Deliver every transcript of the batch; answers which messages must come again."""
-    answer = answer_batch(event, context, deliver_one, logger, queue)
+    answer = answer_batch(event, deliver_one, logger, queue)
     write_metrics(metrics)
     return answer
 
 
-def deliver_one(record: SQSRecord) -> None:
+def deliver_one(record: Record) -> None:
     """Deliver one transcript."""
     finished = Finished.from_body(json_body(record))
     logger.append_keys(**finished.body())

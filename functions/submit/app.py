@@ -10,11 +10,10 @@ STATE_MACHINE_ARN in poll mode.
 import os
 from typing import Any
 
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from audio_highlights.assemblyai import AssemblyAI
-from audio_highlights.batch import answer_batch, json_body, receive_count
+from audio_highlights.batch import Record, answer_batch, json_body, receive_count
 from audio_highlights.config import SubmitSettings, utc_now, variable
 from audio_highlights.line import Line
 from audio_highlights.models import Upload
@@ -48,12 +47,12 @@ submitter = Submitter(
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Submit every recording of the batch; answers which messages must come again."""
-    answer = answer_batch(event, context, submit_one, logger, queue)
+    answer = answer_batch(event, submit_one, logger, queue)
     write_metrics(metrics)
     return answer
 
 
-def submit_one(record: SQSRecord) -> None:
+def submit_one(record: Record) -> None:
     """Submit one recording."""
     upload = Upload.from_event(json_body(record))
     logger.append_keys(bucket=upload.bucket, key=upload.key)

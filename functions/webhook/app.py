@@ -22,7 +22,7 @@ _STATUS_CODES: dict[type[WebhookRefused], int] = {WebhookForbidden: 403, Webhook
 logger = function_logger()
 metrics = function_metrics()
 secrets = Secrets()
-results_queue = Queue(variable("RESULTS_QUEUE_URL"))
+results_queue = Queue(variable("RESULTS_QUEUE_URL")).ready()
 sources = networks(variable("WEBHOOK_SOURCE_IPS"))
 
 

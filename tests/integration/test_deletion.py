@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from audio_highlights.errors import PermanentError, StorageBusy
 from audio_highlights.models import Recording, Status, Upload
-from audio_highlights.storage import Eraser, Ledger, Results
+from audio_highlights.storage import Eraser, Ledger, Results, client
 from tests.integration.conftest import Clock, Tables
 from tests.integration.test_buckets import KEY, put
 from tests.integration.test_ledger import LEASE, OVERDUE, UPLOAD, highlight, raw, submitted
@@ -242,14 +242,14 @@ def test_79_without_versions_it_is_deleted_only_while_the_key_holds_its_content(
 def test_79_a_key_that_is_overwritten_between_the_listing_and_the_deletion_is_left_alone(bucket: str) -> None:
     first = put(bucket, b"first")
     eraser = Eraser("none")
-    client: Any = vars(eraser)["_client"]
-    works = client.delete_object
+    s3: Any = client("s3")
+    works = s3.delete_object
 
     def overwritten(**request: Any) -> Any:
         put(bucket, b"second")
         return works(**request)
 
-    with patch.object(client, "delete_object", overwritten):
+    with patch.object(s3, "delete_object", overwritten):
         eraser.erase_audio(recording_of(first))
     assert boto3.client("s3").get_object(Bucket=bucket, Key=KEY)["Body"].read() == b"second"
 
@@ -298,7 +298,7 @@ def test_76_what_s3_does_not_do_is_said_in_words(
         raise ClientError({"Error": {"Code": code, "Message": "no"}}, "DeleteObject")
 
     with (
-        patch.object(vars(eraser)["_client"], "delete_object", refused),
+        patch.object(client("s3"), "delete_object", refused),
         pytest.raises(trouble, match=words),
     ):
         eraser.erase_audio(recording_of(upload))
@@ -309,7 +309,7 @@ def test_76_what_is_still_listed_is_not_taken_for_deleted(versioned_bucket: str)
     upload = put(versioned_bucket, b"kept")
     eraser = Eraser(versioned_bucket)
     Results(versioned_bucket).put_highlights(recording_of(upload), {})
-    with patch.object(vars(eraser)["_client"], "delete_object", lambda **_: {}):
+    with patch.object(client("s3"), "delete_object", lambda **_: {}):
         for erase in (eraser.erase_audio, eraser.erase_results):
             with pytest.raises(StorageBusy, match="still listed"):
                 erase(recording_of(upload))

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 from botocore.stub import Stubber
 
+from audio_highlights import storage
 from audio_highlights.errors import PermanentError, StorageBusy
 from audio_highlights.models import Finished, Highlight, Recording, Status, Upload, utc_text
 from audio_highlights.storage import Ledger
@@ -185,7 +186,7 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Stubber:
     client: Any = boto3.client(
         "dynamodb", region_name="eu-west-1", aws_access_key_id="made-up", aws_secret_access_key="made-up"
     )
-    monkeypatch.setattr(boto3, "client", lambda _: client)
+    monkeypatch.setattr(storage, "client", lambda _: client)
     stub = Stubber(client)
     stub.activate()
     return stub

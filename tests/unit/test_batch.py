@@ -2,21 +2,15 @@
 
 import io
 import json
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import pytest
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from audio_highlights.batch import answer_batch, json_body, receive_count, wait_seconds
+from audio_highlights.batch import Record, answer_batch, json_body, receive_count, wait_seconds
 from audio_highlights.errors import ProviderUnavailable, RecordingInWork
 from tests.fakes import FakeQueue
-from tests.unit.functions import Context, lines
-
-if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.typing import LambdaContext
-
-CONTEXT = cast("LambdaContext", Context())
+from tests.unit.functions import lines
 
 
 def record(number: int, body: object, receives: int = 1) -> dict[str, Any]:
@@ -34,11 +28,12 @@ def failed(answer: dict[str, Any]) -> list[str]:
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
-def poisonous(one: SQSRecord) -> None:
-    if one.json_body == "poison":
+def poisonous(one: Record) -> None:
+    said = json.loads(one["body"])
+    if said == "poison":
         message = "bad luck"
         raise ValueError(message)
-    if one.json_body == "busy":
+    if said == "busy":
         message = "in work"
         raise RecordingInWork(message)
 
@@ -47,28 +42,28 @@ def test_19_only_the_poison_comes_again(logger: Logger) -> None:
     bodies = ["good", "poison", "good", "busy", "good"]
     handled: list[str] = []
 
-    def handle(one: SQSRecord) -> None:
-        handled.append(one.message_id)
+    def handle(one: Record) -> None:
+        handled.append(one["messageId"])
         poisonous(one)
 
     event = {"Records": [record(number, body) for number, body in enumerate(bodies)]}
-    assert failed(answer_batch(event, CONTEXT, handle, logger, FakeQueue())) == ["m1", "m3"]
+    assert failed(answer_batch(event, handle, logger, FakeQueue())) == ["m1", "m3"]
     assert handled == ["m0", "m1", "m2", "m3", "m4"]
 
 
 def test_a_good_batch_is_done(logger: Logger) -> None:
     event = {"Records": [record(1, "good"), record(2, "good")]}
-    assert answer_batch(event, CONTEXT, poisonous, logger, FakeQueue()) == {"batchItemFailures": []}
+    assert answer_batch(event, poisonous, logger, FakeQueue()) == {"batchItemFailures": []}
 
 
 def test_20_a_batch_of_which_all_fails_is_answered_record_by_record(logger: Logger) -> None:
     event = {"Records": [record(1, "poison"), record(2, "busy")]}
-    assert failed(answer_batch(event, CONTEXT, poisonous, logger, FakeQueue())) == ["m1", "m2"]
+    assert failed(answer_batch(event, poisonous, logger, FakeQueue())) == ["m1", "m2"]
 
 
 def test_6_19_a_body_that_is_not_json_is_only_its_own_trouble(logger: Logger) -> None:
     event = {"Records": [{**record(1, ""), "body": "not JSON"}, record(2, "good")]}
-    assert failed(answer_batch(event, CONTEXT, poisonous, logger, FakeQueue())) == ["m1"]
+    assert failed(answer_batch(event, poisonous, logger, FakeQueue())) == ["m1"]
 
 
 @pytest.mark.parametrize("body", ["", "{", "[" * 100_000, "no JSON"])
@@ -78,7 +73,7 @@ def test_6_what_no_retry_can_cure_is_a_dead_letter_at_once_and_an_error_in_the_l
     queue = FakeQueue()
     event = {"Records": [{**record(1, "good"), "body": body}, record(2, "good")]}
     handled: list[object] = []
-    answer = answer_batch(event, CONTEXT, lambda one: handled.append(json_body(one)), logger, queue)
+    answer = answer_batch(event, lambda one: handled.append(json_body(one)), logger, queue)
     assert failed(answer) == []
     assert (queue.buried, queue.hidden, handled) == ([body], [], ["good"])
     [line] = lines(output.getvalue())
@@ -89,26 +84,26 @@ def test_what_cannot_be_buried_comes_again(logger: Logger) -> None:
     event = {"Records": [{**record(1, "good"), "body": "no JSON"}]}
     queue = FakeQueue(trouble=OSError("the queue is down"))
     handled: list[object] = []
-    answer = answer_batch(event, CONTEXT, lambda one: handled.append(json_body(one)), logger, queue)
+    answer = answer_batch(event, lambda one: handled.append(json_body(one)), logger, queue)
     assert failed(answer) == ["m1"]
 
 
 def test_the_next_batch_knows_nothing_of_the_last(logger: Logger) -> None:
-    answer_batch({"Records": [record(1, "poison")]}, CONTEXT, poisonous, logger, FakeQueue())
-    answer = answer_batch({"Records": [record(2, "good")]}, CONTEXT, poisonous, logger, FakeQueue())
+    answer_batch({"Records": [record(1, "poison")]}, poisonous, logger, FakeQueue())
+    answer = answer_batch({"Records": [record(2, "good")]}, poisonous, logger, FakeQueue())
     assert failed(answer) == []
 
 
 def test_keys_of_one_record_are_not_on_the_next_ones_lines(logger: Logger, output: io.StringIO) -> None:
-    def handle(one: SQSRecord) -> None:
+    def handle(one: Record) -> None:
         logger.info("looking")
-        logger.append_keys(recording_id=one.json_body)
+        logger.append_keys(recording_id=json_body(one))
         poisonous(one)
         logger.info("done")
 
     logger.append_keys(of_the_function="kept")
     event = {"Records": [record(1, "poison"), record(2, "good")]}
-    answer_batch(event, CONTEXT, handle, logger, FakeQueue())
+    answer_batch(event, handle, logger, FakeQueue())
     logger.info("after")
     all_ = lines(output.getvalue())
     said = [(line["message"], line.get("message_id"), line.get("recording_id")) for line in all_]
@@ -126,7 +121,7 @@ def test_an_expected_failure_is_a_warning_and_an_unexpected_one_has_a_traceback(
     logger: Logger, output: io.StringIO
 ) -> None:
     event = {"Records": [record(1, "busy"), record(2, "poison")]}
-    answer_batch(event, CONTEXT, poisonous, logger, FakeQueue())
+    answer_batch(event, poisonous, logger, FakeQueue())
     busy, poison = lines(output.getvalue())
     assert (busy["level"], busy["message"], busy["error"]) == ("WARNING", "in work", "RecordingInWork")
     assert "exception" not in busy
@@ -137,7 +132,7 @@ def test_an_expected_failure_is_a_warning_and_an_unexpected_one_has_a_traceback(
 def test_a_failed_message_is_hidden_for_as_long_as_its_line_says(logger: Logger, output: io.StringIO) -> None:
     queue = FakeQueue()
     event = {"Records": [record(1, "busy", receives=3), record(2, "good")]}
-    answer_batch(event, CONTEXT, poisonous, logger, queue)
+    answer_batch(event, poisonous, logger, queue)
     [(handle, seconds)] = queue.hidden
     assert handle == "handle-1"
     assert 48 <= seconds <= 60
@@ -149,12 +144,12 @@ def test_a_failed_message_is_hidden_for_as_long_as_its_line_says(logger: Logger,
 def test_29_a_message_is_hidden_for_as_long_as_the_provider_asked(
     logger: Logger, asked: int, least: int, most: int
 ) -> None:
-    def too_many(_: SQSRecord) -> None:
+    def too_many(_: Record) -> None:
         message = "429"
         raise ProviderUnavailable(message, wait_seconds=asked)
 
     queue = FakeQueue()
-    assert failed(answer_batch({"Records": [record(1, "")]}, CONTEXT, too_many, logger, queue)) == ["m1"]
+    assert failed(answer_batch({"Records": [record(1, "")]}, too_many, logger, queue)) == ["m1"]
     [(_, seconds)] = queue.hidden
     assert least <= seconds <= most
 
@@ -162,7 +157,7 @@ def test_29_a_message_is_hidden_for_as_long_as_the_provider_asked(
 def test_a_queue_that_cannot_hide_a_message_stops_nothing(logger: Logger, output: io.StringIO) -> None:
     queue = FakeQueue(trouble=OSError("SQS is down"))
     event = {"Records": [record(1, "busy"), record(2, "poison"), record(3, "good")]}
-    assert failed(answer_batch(event, CONTEXT, poisonous, logger, queue)) == ["m1", "m2"]
+    assert failed(answer_batch(event, poisonous, logger, queue)) == ["m1", "m2"]
     said = [line["message"] for line in lines(output.getvalue())]
     assert said.count("the message's visibility could not be changed") == 2
     assert "in work" in said
@@ -179,14 +174,14 @@ def test_the_wait_doubles_up_to_a_quarter_of_an_hour(receives: int, longest: int
 
 
 def test_how_often_a_message_was_received_is_what_sqs_says() -> None:
-    assert receive_count(SQSRecord(record(1, "", receives=4))) == 4
+    assert receive_count(record(1, "", receives=4)) == 4
 
 
 def test_a_secret_in_an_expected_error_is_no_secret_of_a_url(logger: Logger, output: io.StringIO) -> None:
-    def handle(one: SQSRecord) -> None:
-        message = f"unable to download https://x.test/{one.message_id}?X-Amz-Signature=verysecret"
+    def handle(one: Record) -> None:
+        message = f"unable to download https://x.test/{one['messageId']}?X-Amz-Signature=verysecret"
         raise ProviderUnavailable(message, may_have_accepted=False)
 
-    answer_batch({"Records": [record(1, "")]}, CONTEXT, handle, logger, FakeQueue())
+    answer_batch({"Records": [record(1, "")]}, handle, logger, FakeQueue())
     assert "https://x.test/m1" in output.getvalue()
     assert "verysecret" not in output.getvalue()

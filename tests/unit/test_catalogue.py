@@ -10,6 +10,7 @@ from botocore.stub import Stubber
 
 from audio_highlights.catalogue import Catalogue
 from audio_highlights.errors import ResultGone
+from audio_highlights.storage import FOR_PRESIGNING, client
 
 
 @pytest.fixture
@@ -55,14 +56,14 @@ def test_no_items_are_no_request(catalogue: Catalogue) -> None:
 
 @pytest.mark.parametrize("code", ["NoSuchKey", "AccessDenied"])
 def test_a_file_that_is_not_there_is_gone_whether_s3_says_so_or_denies_it(catalogue: Catalogue, code: str) -> None:
-    s3 = Stubber(vars(catalogue)["_s3"])
+    s3 = Stubber(client("s3", config=FOR_PRESIGNING))
     s3.add_client_error("get_object", code)
     with s3, pytest.raises(ResultGone, match=r"s3://results/highlights/a\.json cannot be read"):
         catalogue.read("s3://results/highlights/a.json")
 
 
 def test_a_busy_bucket_is_an_error_of_ours(catalogue: Catalogue) -> None:
-    s3 = Stubber(vars(catalogue)["_s3"])
+    s3 = Stubber(client("s3", config=FOR_PRESIGNING))
     s3.add_client_error("get_object", "SlowDown")
     with s3, pytest.raises(ClientError, match="SlowDown"):
         catalogue.read("s3://results/highlights/a.json")

@@ -696,7 +696,7 @@ def test_only_the_adapters_speak_to_the_outside(libraries: set[str], adapters: s
 
 
 def test_functions_share_nothing_but_the_layer() -> None:
-    standard = {"collections", "datetime", "decimal", "hashlib", "json", "os", "pathlib", "time", "typing"}
+    standard = {"collections", "datetime", "decimal", "functools", "hashlib", "json", "os", "pathlib", "time", "typing"}
     for module in (ROOT / "functions").glob("*/*.py"):
         beside = {path.stem for path in module.parent.glob("*.py")} - {"app"}
         allowed = {*standard, *beside, "aws_lambda_powertools"}

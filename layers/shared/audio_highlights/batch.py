@@ -2,19 +2,19 @@
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from audio_highlights.errors import MalformedMessage, PermanentError, RetryableError
 
 _FIRST_WAIT_SECONDS = 15
 _LONGEST_WAIT_SECONDS = 900
 _LONGEST_ASKED_SECONDS = 6 * 3600  # SQS hides a message for at most 12 hours
+
+type Record = Mapping[str, Any]
+"""A message as Lambda hands it over."""
 
 
 class Queue(Protocol):
@@ -25,11 +25,7 @@ class Queue(Protocol):
 
 
 def answer_batch(
-    event: dict[str, Any],
-    context: LambdaContext,
-    handle: Callable[[SQSRecord], None],
-    logger: Logger,
-    queue: Queue,
+    event: Mapping[str, Any], handle: Callable[[Record], None], logger: Logger, queue: Queue
 ) -> dict[str, Any]:
     """Call `handle` with each record; the answer names the messages that must come again.
 
@@ -39,50 +35,55 @@ def answer_batch(
     Keys that `handle` appends to the logger last for its record only.
     """
 
-    def come_again(record: SQSRecord, not_before: int = 0) -> int | None:
+    def come_again(record: Record, not_before: int = 0) -> int | None:
         seconds = max(wait_seconds(receive_count(record)), min(not_before, _LONGEST_ASKED_SECONDS))
         try:
-            queue.show_again(record.receipt_handle, seconds)
+            queue.show_again(record["receiptHandle"], seconds)
         except Exception:
             # Nothing is lost: the message comes again when the queue's own visibility timeout ends.
             logger.exception("the message's visibility could not be changed")
             return None
         return seconds
 
-    def handle_one(record: SQSRecord) -> None:
-        before = set(logger.get_current_keys())
-        logger.append_keys(message_id=record.message_id)
+    def handle_or_bury(record: Record) -> None:
         try:
             handle(record)
         except PermanentError as error:
             logger.error(str(error), error=type(error).__name__)  # noqa: TRY400  the reason says all
-            queue.bury(record.body)
+            queue.bury(record["body"])
+
+    def is_done(record: Record) -> bool:
+        before = set(logger.get_current_keys())
+        logger.append_keys(message_id=record["messageId"])
+        try:
+            handle_or_bury(record)
         except RetryableError as error:
             wait = come_again(record, error.wait_seconds)
             logger.warning(str(error), error=type(error).__name__, next_try_seconds=wait)
-            raise
+            return False
         except Exception:
             logger.exception("unexpected error; the message will come again", next_try_seconds=come_again(record))
-            raise
+            return False
         finally:
             logger.remove_keys(set(logger.get_current_keys()) - before)
+        return True
 
-    processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
-    return dict(process_partial_response(event, handle_one, processor, context))
+    failed = [record["messageId"] for record in event["Records"] if not is_done(record)]
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 
-def json_body(record: SQSRecord) -> Any:
+def json_body(record: Record) -> Any:
     """The message's body. Raises MalformedMessage where it is not JSON."""
     try:
-        return json.loads(record.body)
+        return json.loads(record["body"])
     except (ValueError, RecursionError) as error:
         message = "This message is not JSON."
         raise MalformedMessage(message) from error
 
 
-def receive_count(record: SQSRecord) -> int:
+def receive_count(record: Record) -> int:
     """How often this message has been received, this time included."""
-    return int(record.attributes.approximate_receive_count or 1)
+    return int(record["attributes"]["ApproximateReceiveCount"])
 
 
 def wait_seconds(receives: int) -> int:

@@ -3,17 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.exceptions import ClientError
 
 from audio_highlights.errors import ResultGone
-from audio_highlights.storage import FOR_PRESIGNING, PRESIGNED_SECONDS, batch_get, from_item, to_item
+from audio_highlights.storage import FOR_PRESIGNING, PRESIGNED_SECONDS, batch_get, client, from_item, to_item
 from audio_highlights.tallies import tally_key, tally_of
 from audio_highlights.tally import Count
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
-    from mypy_boto3_s3.client import S3Client
 
 type Row = dict[str, Any]
 type Key = dict[str, Any]
@@ -32,8 +30,7 @@ class Catalogue:
         self._recordings = recordings_table
         self._highlights = highlights_table
         self._flow = flow_table
-        self._dynamodb: DynamoDBClient = boto3.client("dynamodb")
-        self._s3: S3Client = boto3.client("s3", config=FOR_PRESIGNING)
+        self._dynamodb: DynamoDBClient = client("dynamodb")
 
     def recording(self, recording_id: str) -> Row | None:
         """The row as it is now (a consistent read)."""
@@ -152,7 +149,7 @@ class Catalogue:
     def read(self, uri: str) -> bytes:
         """A file of the results bucket. Raises ResultGone where it is not there any more."""
         try:
-            return self._s3.get_object(**_place(uri))["Body"].read()  # type: ignore[arg-type]
+            return client("s3", config=FOR_PRESIGNING).get_object(**_place(uri))["Body"].read()  # type: ignore[arg-type]
         except ClientError as error:
             # Who may not list a bucket is denied what is not there.
             if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "AccessDenied"):
@@ -160,7 +157,9 @@ class Catalogue:
             raise
 
     def _presigned(self, which: Mapping[str, str]) -> str:
-        return self._s3.generate_presigned_url("get_object", Params=which, ExpiresIn=PRESIGNED_SECONDS)
+        return client("s3", config=FOR_PRESIGNING).generate_presigned_url(
+            "get_object", Params=which, ExpiresIn=PRESIGNED_SECONDS
+        )
 
     def _query(
         self, table: str, condition: str, values: Mapping[str, Any], after: Key | None, **more: Any

@@ -10,7 +10,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 import boto3
@@ -65,6 +66,10 @@ _GZIP_LEVEL = 6  # the highest saves 1 % more, and takes three times as long
 
 # boto3 would presign with SigV2 in us-east-1, and with the global host name elsewhere.
 FOR_PRESIGNING = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
+
+# One client per service and process: each takes 5 to 60 ms to build, and has connections of its own. What nearly every
+# invocation needs is built by a constructor, at the cold start, when Lambda gives more CPU; the rest when it is needed.
+client = boto3.client if TYPE_CHECKING else cache(boto3.client)
 
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
@@ -166,7 +171,7 @@ class Ledger:
         self._recordings = recordings_table
         self._highlights = highlights_table
         self._now = now
-        self._client: DynamoDBClient = boto3.client("dynamodb")
+        self._client: DynamoDBClient = client("dynamodb")
 
     def get(self, recording_id: str) -> Recording | None:
         """The row as it is now (a consistent read); None if there is none."""
@@ -656,7 +661,7 @@ class InFlight:
         self._table = table
         self._most = most
         self._now = now
-        self._client: DynamoDBClient = boto3.client("dynamodb")
+        self._client: DynamoDBClient = client("dynamodb")
 
     def enter(self, recording_id: str, probe_seconds: int, *, behind_others: bool) -> Entry:
         """Take a place, if there is one, and nobody waits for it where it should go `behind_others`.
@@ -745,8 +750,8 @@ class Media:
 
     def __init__(self, signer_role_arn: str) -> None:
         self._signer_role_arn = signer_role_arn
-        self._client: S3Client = boto3.client("s3")
-        self._sts = boto3.client("sts")
+        self._client: S3Client = client("s3")
+        self._sts = client("sts")
 
     def look(self, upload: Upload) -> tuple[StoredObject, bytes]:
         """What S3 holds of the event's object, and its first bytes: one request, and one more where it has tags.
@@ -834,8 +839,8 @@ class Media:
 
 def origins_of(*buckets: str) -> list[str]:
     """Scheme and host of the buckets' presigned URLs, as a browser's policy names them."""
-    client: S3Client = boto3.client("s3", config=FOR_PRESIGNING)
-    urls = (client.generate_presigned_url("get_object", Params={"Bucket": one, "Key": "any"}) for one in buckets)
+    s3 = client("s3", config=FOR_PRESIGNING)
+    urls = (s3.generate_presigned_url("get_object", Params={"Bucket": one, "Key": "any"}) for one in buckets)
     return ["://".join(urlsplit(url)[:2]) for url in urls]
 
 
@@ -845,7 +850,6 @@ class Shelf:
     def __init__(self, bucket: str, page_size: int = 1000) -> None:
         self._bucket = bucket
         self._page_size = page_size
-        self._client: S3Client = boto3.client("s3")
 
     def pages(
         self, place: tuple[str, str] | None
@@ -853,7 +857,7 @@ class Shelf:
         """All object versions after `place`, page by page, with the time of their upload and the next place."""
         while True:
             start: Any = {"KeyMarker": place[0], "VersionIdMarker": place[1]} if place else {}
-            answer = self._client.list_object_versions(Bucket=self._bucket, MaxKeys=self._page_size, **start)
+            answer = client("s3").list_object_versions(Bucket=self._bucket, MaxKeys=self._page_size, **start)
             more = answer.get("IsTruncated", False)
             place = (answer["NextKeyMarker"], answer["NextVersionIdMarker"]) if more else None
             yield [(self._upload(version), version["LastModified"]) for version in answer.get("Versions", [])], place
@@ -870,7 +874,6 @@ class Eraser:
 
     def __init__(self, results_bucket: str) -> None:
         self._results_bucket = results_bucket
-        self._client: S3Client = boto3.client("s3")
 
     def erase_audio(self, recording: Recording) -> None:
         """Delete exactly the object version that was uploaded; a newer upload of the key is another recording.
@@ -902,7 +905,7 @@ class Eraser:
         """All versions of exactly this key, and its delete markers."""
         versions: list[Any] = []
         markers: list[Any] = []
-        pages = self._client.get_paginator("list_object_versions")
+        pages = client("s3").get_paginator("list_object_versions")
         with _told_of_trouble(f"s3://{bucket}/{key}"):
             for page in pages.paginate(Bucket=bucket, Prefix=key):
                 seen = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
@@ -918,7 +921,7 @@ class Eraser:
         compared = "ETag" in version and version["IsLatest"] and present_version(version["VersionId"]) is None
         try:
             with _told_of_trouble(recording.name):
-                self._client.delete_object(**which, **({"IfMatch": version["ETag"]} if compared else {}))
+                client("s3").delete_object(**which, **({"IfMatch": version["ETag"]} if compared else {}))
         except _MovedOn:
             return  # the next listing tells
 
@@ -963,14 +966,13 @@ class Uploads:
 
     def __init__(self, bucket: str) -> None:
         self._bucket = bucket
-        self._client: S3Client = boto3.client("s3", config=FOR_PRESIGNING)
 
     def permit(self, key: str, *, most_bytes: int, content_type: str) -> tuple[str, dict[str, str]]:
         """Address and fields of a form that uploads one object under exactly this key, for PRESIGNED_SECONDS.
 
         Its Content-Type is a proposal: the form may have another.
         """
-        form = self._client.generate_presigned_post(
+        form = client("s3", config=FOR_PRESIGNING).generate_presigned_post(
             self._bucket,
             key,
             Fields={"Content-Type": content_type},
@@ -987,7 +989,7 @@ class Bookmark:
 
     def __init__(self, table: str) -> None:
         self._table = table
-        self._client: DynamoDBClient = boto3.client("dynamodb")
+        self._client: DynamoDBClient = client("dynamodb")
 
     def read(self) -> tuple[str, str] | None:
         """The place; None where the next scan begins with the bucket."""
@@ -1065,7 +1067,7 @@ class Results:
 
     def __init__(self, bucket: str) -> None:
         self._bucket = bucket
-        self._client: S3Client = boto3.client("s3")
+        self._client: S3Client = client("s3")
 
     def put_highlights(self, recording: Recording, document: Mapping[str, Any]) -> str:
         """Store highlights/dt=<day>/<id>.json, one line, as Athena reads it. Returns its s3:// URI."""
@@ -1102,31 +1104,32 @@ class Queue:
     def __init__(self, url: str, dead_letter_url: str | None = None) -> None:
         self._url = url
         self._dead_letter_url = dead_letter_url
-        self._client = boto3.client("sqs")
+
+    def ready(self) -> Self:
+        """Build the client now: for a function that sends a message at every event."""
+        client("sqs")
+        return self
 
     def send(self, body: Mapping[str, Any], *, delay_seconds: int = 0) -> None:
         """Send one JSON message, to be received after so many seconds (at most 900)."""
-        self._client.send_message(QueueUrl=self._url, MessageBody=json.dumps(body), DelaySeconds=delay_seconds)
+        client("sqs").send_message(QueueUrl=self._url, MessageBody=json.dumps(body), DelaySeconds=delay_seconds)
 
     def bury(self, text: str) -> None:
         """Put a received message's text into the dead-letter queue, where a person finds it."""
         if self._dead_letter_url is None:
             message = f"{self._url} has no dead-letter queue to write to."
             raise RuntimeError(message)
-        self._client.send_message(QueueUrl=self._dead_letter_url, MessageBody=text)
+        client("sqs").send_message(QueueUrl=self._dead_letter_url, MessageBody=text)
 
     def show_again(self, receipt_handle: str, seconds: int) -> None:
         """Hide a received message for so many seconds from now."""
-        self._client.change_message_visibility(
+        client("sqs").change_message_visibility(
             QueueUrl=self._url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
         )
 
 
 class EventBus:
     """The account's default EventBridge bus."""
-
-    def __init__(self) -> None:
-        self._client = boto3.client("events")
 
     def put(self, detail_type: str, detail: Mapping[str, Any]) -> None:
         """Send one event from the source `audio-highlights`; raises where EventBridge does not take it."""
@@ -1135,7 +1138,7 @@ class EventBus:
             "DetailType": detail_type,
             "Detail": json.dumps(detail, default=float),
         }
-        answer = self._client.put_events(Entries=[entry])  # type: ignore[list-item]
+        answer = client("events").put_events(Entries=[entry])  # type: ignore[list-item]
         if answer["FailedEntryCount"]:
             message = f'EventBridge did not take "{detail_type}": {answer["Entries"][0].get("ErrorMessage")}'
             raise StorageBusy(message)
@@ -1146,7 +1149,7 @@ class PollLoop:
 
     def __init__(self, state_machine_arn: str) -> None:
         self._state_machine_arn = state_machine_arn
-        self._client = boto3.client("stepfunctions")
+        self._client = client("stepfunctions")
 
     def start(self, recording: Recording) -> None:
         """Watch this recording's transcript. Starting it twice watches it once."""
@@ -1166,19 +1169,18 @@ class SweepFunction:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._client = boto3.client("lambda")
 
     def delete(self, recording_id: str) -> None:
         """Call it, and do not wait for it."""
         payload = json.dumps({"delete": recording_id})
-        self._client.invoke(FunctionName=self._name, InvocationType="Event", Payload=payload)
+        client("lambda").invoke(FunctionName=self._name, InvocationType="Event", Payload=payload)
 
 
 class Secrets:
     """Secrets Manager, with a short cache."""
 
     def __init__(self) -> None:
-        self._provider = SecretsProvider()
+        self._provider = SecretsProvider(boto3_client=client("secretsmanager"))
         self._staged: dict[str, tuple[float, list[str]]] = {}  # arn: until when, the texts that are accepted
 
     def get(self, arn: str, *, fresh: bool = False) -> str:

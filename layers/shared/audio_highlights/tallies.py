@@ -7,9 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import boto3
-
-from audio_highlights.storage import from_item, to_item
+from audio_highlights.storage import client, from_item, to_item
 from audio_highlights.tally import LARGE, Count, Tally, packed, unpacked
 
 if TYPE_CHECKING:
@@ -25,7 +23,7 @@ class Tallies:
     def __init__(self, flow_table: str, highlights_table: str) -> None:
         self._flow = flow_table
         self._highlights = highlights_table
-        self._client: DynamoDBClient = boto3.client("dynamodb")
+        self._client: DynamoDBClient = client("dynamodb")
 
     def read(self, day: str) -> Tally:
         """The tally as it is now (a consistent read)."""
