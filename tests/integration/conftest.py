@@ -1,5 +1,6 @@
 """A local AWS and an engine for the integration tests, with the template's tables but no deployment."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -59,6 +60,23 @@ def bucket(local_system: Local) -> str:
 def versioned_bucket(bucket: str) -> str:
     boto3.client("s3").put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     return bucket
+
+
+@pytest.fixture(scope="session")
+def signer_role(local_system: Local) -> str:
+    """A role that may read every object, and that anybody may take."""
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
+    }
+    read = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": ["s3:GetObject", "s3:GetObjectVersion"], "Resource": "*"}],
+    }
+    iam = boto3.client("iam")
+    arn: str = iam.create_role(RoleName="signer", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    iam.put_role_policy(RoleName="signer", PolicyName="read", PolicyDocument=json.dumps(read))
+    return arn
 
 
 class Clock:

@@ -13,25 +13,8 @@ from audio_highlights.errors import ProviderUnavailable, RecordingUnusable
 from audio_highlights.media_type import HEAD_BYTES
 from audio_highlights.models import Recording, Status, Upload, is_marked
 from audio_highlights.storage import Media, Results, Shelf
-from local.stack import Local
 
 KEY = "calls/a b+c%25/'é' 日本#1?.mp3"
-
-
-@pytest.fixture(scope="session")
-def signer_role(local_system: Local) -> str:
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
-    }
-    read = {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Action": ["s3:GetObject", "s3:GetObjectVersion"], "Resource": "*"}],
-    }
-    iam = boto3.client("iam")
-    arn: str = iam.create_role(RoleName="signer", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
-    iam.put_role_policy(RoleName="signer", PolicyName="read", PolicyDocument=json.dumps(read))
-    return arn
 
 
 @pytest.fixture
