@@ -203,7 +203,7 @@ class Local:
     def build(self, say: Say) -> None:
         """Sam build into <folder>/build."""
         say("sam build ...")
-        self._sam(
+        self.sam(
             "sam-build.log",
             "build",
             "--build-dir",
@@ -230,7 +230,7 @@ class Local:
         # Quoted: a value may be empty, or have spaces and quotes of its own.
         quoted = {name: value.replace('"', '\\"') for name, value in values.items()}
         overrides = [f'{name}="{value}"' for name, value in quoted.items()]
-        self._sam(
+        self.sam(
             f"sam-deploy-{stack_name}.log",
             "deploy",
             "--template-file",
@@ -241,7 +241,8 @@ class Local:
             *overrides,
         )
 
-    def _sam(self, log_name: str, command: str, *arguments: str) -> None:
+    def sam(self, log_name: str, command: str, *arguments: str) -> None:
+        """Run a command of SAM's against this local AWS; its output goes into <folder>/<log_name>."""
         log = self.folder / log_name
         sam = str(Path(sys.executable).with_name("sam"))
         environment = {**os.environ, **self.client_environment(), "SAM_CLI_TELEMETRY": "0"}
