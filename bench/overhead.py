@@ -16,14 +16,13 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import boto3
-import requests
 from botocore.exceptions import ClientError
 
 from audio_highlights.models import Upload, present_version
 from bench import baseline
 from bench.baseline import Baseline
 from bench.report import Samples, Say, Table
-from bench.running import RECORDING, running_stack
+from bench.running import RECORDING, running_stack, transcripts
 from cli.stack import Stack
 from local.stack import Local
 
@@ -204,15 +203,9 @@ def _seen_by_engine(local: Local) -> tuple[Moments, Moments]:
     """When it got which request, and when that transcript was ready: by its own list."""
     posted: Moments = {}
     ready: Moments = {}
-    url: str | None = f"{local.engine_url}/v2/transcript?limit=200"
-    while url:
-        answer = requests.get(url, headers={"Authorization": local.engine_key}, timeout=10)
-        answer.raise_for_status()
-        page = answer.json()
-        for one in page["transcripts"]:
-            key = unquote(urlsplit(one["audio_url"]).path).rpartition("/")[2]
-            posted[key], ready[key] = _seconds(one["created"]), _seconds(one["completed"])
-        url = page["page_details"]["prev_url"]
+    for one in transcripts(local):
+        key = unquote(urlsplit(one["audio_url"]).path).rpartition("/")[2]
+        posted[key], ready[key] = _seconds(one["created"]), _seconds(one["completed"])
     return posted, ready
 
 
@@ -269,7 +262,7 @@ def _table(
         f"{WARM} warm recordings of 5 s, one after the other, and {COLD} cold ones, before each of which all functions "
         f"get a fresh environment; {POLLED_WARM} and {POLLED_COLD} of the baseline. One clock: when the request of the "
         "upload began, the engine's own record of the POST and of the end, the empty function's own of its start. Rows "
-        f"and texts are looked at every {_LOOK_SECONDS * 1000:.0f} ms, and so seen up to that late. The engine answers at "
-        "once, so that the baseline always sleeps its whole three seconds; with a real provider it is half of that on "
-        "average. Durations are those of the warm calls' REPORT lines. Cold, the second way starts two functions.",
+        f"and texts are looked at every {_LOOK_SECONDS * 1000:.0f} ms, and so seen up to that late. The engine answers "
+        "at once, so that the baseline always sleeps its whole three seconds; with a real provider it is half of that "
+        "on average. Durations are those of the warm calls' REPORT lines. Cold, the second way starts two functions.",
     )

@@ -5,8 +5,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import boto3
+import requests
 
 from bench.report import Say
 from cli.stack import Stack
@@ -36,3 +38,14 @@ def running_stack(say: Say, **parameters: str) -> Iterator[tuple[Local, Stack]]:
             os.environ.clear()
             os.environ.update(before)
             boto3.setup_default_session()
+
+
+def transcripts(local: Local) -> Iterator[dict[str, Any]]:
+    """All that the engine knows, as AssemblyAI lists them: with status, times and audio_url."""
+    url: str | None = f"{local.engine_url}/v2/transcript?limit=200"
+    while url:
+        answer = requests.get(url, headers={"Authorization": local.engine_key}, timeout=10)
+        answer.raise_for_status()
+        page = answer.json()
+        yield from page["transcripts"]
+        url = page["page_details"]["prev_url"]
