@@ -176,9 +176,9 @@ def _rates(runs: Mapping[int, Run]) -> Table:
             "together",
         ),
         [row(concurrency, run) for concurrency, run in runs.items()],
-        f"{UPLOADS} uploads of 5 s each, at once, behind {WARM_UP} that warm the functions up; an engine that answers at "
-        "once. All were completed, with one transcript each. The local AWS is one process, so that one core is all it "
-        "can have; the functions, the engine and whatever else this machine does share the other.",
+        f"{UPLOADS} uploads of 5 s each, at once, behind {WARM_UP} that warm the functions up; the engine answers at "
+        "once. All were completed, with one transcript each. The local AWS is one process: one core is all it can have. The "
+        "functions, the engine and whatever else runs on this machine share the other.",
     )
 
 
