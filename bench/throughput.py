@@ -23,7 +23,7 @@ from cli.stack import Stack
 from local.stack import Local
 
 CONCURRENCY = (2, 5, 10)
-FIRST, WARM_UP, UPLOADS = 3, 20, 100
+FIRST, WARM_UP, UPLOADS = 3, 60, 100
 _SENDERS = 4
 _LONGEST_SECONDS = 120
 _PROFILE_RATE = 100
@@ -47,7 +47,7 @@ class Run:
 
 
 def measure(say: Say) -> Iterator[Table]:
-    """At each concurrency, warmed up; the last one once more, with a profile."""
+    """At each concurrency, warm; at the last one once more, with a profile."""
     with running_stack(say) as (local, stack):
         sent = 0
 
@@ -59,10 +59,11 @@ def measure(say: Say) -> Iterator[Table]:
 
         for number in range(FIRST):  # many at once would start many functions at once, each the slower for it
             run(f"first-{number}", 1)
+        _limit(stack, CONCURRENCY[-1])
+        run("warm-up", WARM_UP)
         runs: dict[int, Run] = {}
         for concurrency in CONCURRENCY:
             _limit(stack, concurrency)
-            run(f"warm-up-{concurrency}", WARM_UP)
             runs[concurrency] = run(f"at-{concurrency}", UPLOADS)
         with _profile(local) as samples:
             run("profiled", UPLOADS)
@@ -177,8 +178,8 @@ def _rates(runs: Mapping[int, Run]) -> Table:
         ),
         [row(concurrency, run) for concurrency, run in runs.items()],
         f"{UPLOADS} uploads of 5 s each, at once, behind {WARM_UP} that warm the functions up; the engine answers at "
-        "once. All were completed, with one transcript each. The local AWS is one process: one core is all it can have. The "
-        "functions, the engine and whatever else runs on this machine share the other.",
+        "once. All were completed, with one transcript each. The local AWS is one process: one core is all it can have. "
+        "The functions, the engine and whatever else runs on this machine share the other.",
     )
 
 
