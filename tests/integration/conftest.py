@@ -64,6 +64,7 @@ def versioned_bucket(bucket: str) -> str:
 
 @pytest.fixture(scope="session")
 def signer_role(local_system: Local) -> str:
+    """A role that may read every object, and that anybody may take."""
     trust = {
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
