@@ -267,7 +267,7 @@ def _table(
         ],
         f"{WARM} warm recordings of 5 s, one after the other, of which the p99 is the slowest; {COLD} cold ones, "
         "before each of which all functions get a fresh environment; "
-        f"{POLLED_WARM} and {POLLED_COLD} of the baseline. One clock: when the upload's request began, the engine's own "
+        f"{POLLED_WARM} and {POLLED_COLD} of the baseline. One clock: when the upload's request began, the engine's "
         "record of the POST and of the end, the empty function's own of its start. Rows and texts are looked at every "
         f"{_LOOK_SECONDS * 1000:.0f} ms, and so seen up to that late. The engine answers at once, so that the baseline "
         "always sleeps its whole three seconds; with a real provider, half of them on average. Durations are those of "

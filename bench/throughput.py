@@ -162,24 +162,24 @@ def _profile(local: Local) -> Iterator[Counter[tuple[str, ...]]]:
 def _rates(runs: Mapping[int, Run]) -> Table:
     def row(concurrency: int, run: Run) -> tuple[str, ...]:
         each = [1000 * run.cpu[process] / run.uploads for process in _PROCESSES]
-        full = run.cpu[_PROCESSES[0]] / run.seconds
-        rates = f"{run.uploads / run.seconds:.1f}", f"{full:.0%}", f"{1000 / each[0]:.0f}"
-        return str(concurrency), *rates, *(f"{ms:.0f}" for ms in each), f"{sum(each):.0f}"
+        rate = run.uploads / run.seconds
+        cores = f"{rate * each[0] / 1000:.2f}", f"{rate * sum(each) / 1000:.2f}"
+        return str(concurrency), f"{rate:.1f}", *cores, *(f"{ms:.0f}" for ms in each), f"{sum(each):.0f}"
 
     return Table(
         "Recordings a second through the local stack, and ms of processor time for each",
         (
             "MaxConcurrency",
             "recordings/s",
-            "of a core, by the local AWS",
-            "recordings/s that its core allows",
+            "cores busy with the local AWS",
+            "cores busy with all",
             *_PROCESSES,
             "together",
         ),
         [row(concurrency, run) for concurrency, run in runs.items()],
         f"{UPLOADS} uploads of 5 s each, at once, behind {WARM_UP} that warm the functions up; the engine answers at "
-        "once. All were completed, with one transcript each. The local AWS is one process: one core is all it can have. "
-        "The functions, the engine and whatever else runs on this machine share the other.",
+        "once. All were completed, with one transcript each. The local AWS is one process, to which one core is all "
+        "that there is; the functions, the engine and whatever else runs on this machine share the rest.",
     )
 
 
