@@ -21,12 +21,14 @@ FLOOR = "import boto3; boto3.client('sqs')"
 _OF_THE_RUNTIME = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
 # As the functions get them from template.yaml; nothing of it is there.
 _ENVIRONMENT = {
-    "API_KEY_SECRET_ARN": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api-key",
+    **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "of-no-account"),
+    **{
+        f"{name}_SECRET_ARN": f"arn:aws:secretsmanager:eu-west-1:123456789012:secret:{name}"
+        for name in ("API_KEY", "WEBHOOK")
+    },
     "ASSEMBLYAI_BASE_URL": "https://api.example.com",
     "AUDIO_TRANSFER": "presigned-url",
-    "AWS_ACCESS_KEY_ID": "of-no-account",
     "AWS_DEFAULT_REGION": "eu-west-1",
-    "AWS_SECRET_ACCESS_KEY": "of-no-account",
     "CLIENT_ID": "6k1hq3o4e5page",
     "DEAD_LETTER_QUEUE_URL": "https://sqs.example.com/dead-letters",
     "FLOW_TABLE": "flow",
@@ -47,7 +49,6 @@ _ENVIRONMENT = {
     "SUBMIT_QUEUE_URL": "https://sqs.example.com/submit",
     "SWEEP_FUNCTION": "audio-highlights-sweep",
     "TRANSCRIPT_OPTIONS": "{}",
-    "WEBHOOK_SECRET_ARN": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:webhook",
     "WEBHOOK_SOURCE_IPS": "",
     "WEBHOOK_URL": "https://api.example.com/webhook",
 }
