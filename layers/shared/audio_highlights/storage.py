@@ -70,7 +70,8 @@ _GZIP_LEVEL = 6  # the highest saves 1 % more, and takes three times as long
 
 # boto3 would presign with SigV2 in us-east-1, and with the global host name elsewhere.
 FOR_PRESIGNING = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
-_UNSIGNED = FOR_PRESIGNING.merge(Config(signature_version=UNSIGNED))
+# The same for a client of its own, whose URLs come without a signature.
+_FOR_THE_SIGNER = FOR_PRESIGNING.merge(Config())
 
 # One client per service and process: each takes 5 to 60 ms to build, and has connections of its own. What nearly every
 # invocation needs is built by a constructor, at the cold start, when Lambda gives more CPU; the rest when it is needed.
@@ -755,8 +756,8 @@ class Media:
 
     def __init__(self, signer_role_arn: str) -> None:
         self._signer_role_arn = signer_role_arn
-        self._client: S3Client = client("s3")
-        self._unsigned: S3Client = client("s3", config=_UNSIGNED)
+        self._client: S3Client = client("s3", config=_FOR_THE_SIGNER)
+        self._client.meta.events.register("choose-signer.s3.GetObject", _no_signature_for_urls)  # type: ignore[arg-type]
         self._sts = client("sts")
 
     def look(self, upload: Upload) -> tuple[StoredObject, bytes]:
@@ -825,9 +826,9 @@ class Media:
             DurationSeconds=PRESIGNED_SECONDS,
         )["Credentials"]
         marked = {**_which(upload), "ResponseContentDisposition": recording_mark(upload.recording_id)}
-        request = AWSRequest("GET", self._unsigned.generate_presigned_url("get_object", Params=marked))
+        request = AWSRequest("GET", self._client.generate_presigned_url("get_object", Params=marked))
         signer = Credentials(session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"])
-        region = self._unsigned.meta.region_name
+        region = self._client.meta.region_name
         S3SigV4QueryAuth(signer, "s3", region, expires=PRESIGNED_SECONDS).add_auth(request)
         return str(request.url)
 
@@ -839,6 +840,11 @@ class Media:
         except ClientError as error:
             raise _unreadable(upload, error) from error
         return answer["Body"].iter_chunks(_UPLOAD_CHUNK)
+
+
+def _no_signature_for_urls(signature_version: object, **_: object) -> object:
+    """For botocore's choose-signer: the client's requests are signed as always, the URLs that it gives are not."""
+    return UNSIGNED if str(signature_version).endswith("-query") else None
 
 
 def origins_of(*buckets: str) -> list[str]:
