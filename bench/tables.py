@@ -23,6 +23,7 @@ import boto3
 from botocore.awsrequest import AWSResponse
 from samtranslator.yaml_helper import yaml_parse
 
+from audio_highlights import storage
 from bench.report import PROJECT
 
 MEGABYTE = 1024 * 1024
@@ -72,6 +73,7 @@ def counted() -> Iterator[Counts]:
         counts.requests[_action(request)] += 1
 
     boto3.setup_default_session()
+    storage.client.cache_clear()  # type: ignore[attr-defined]  # for mypy it is boto3.client
     session: Any = boto3.DEFAULT_SESSION
     session.events.register("before-send.dynamodb", sent)
     try:

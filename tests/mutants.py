@@ -92,8 +92,8 @@ MUTANTS = [
     Mutant(
         "one more in flight than there are places",
         STORAGE,
-        "size(holders) < :most",
-        "size(holders) <= :most",
+        "size(places) < :most",
+        "size(places) <= :most",
         (TABLES,),
     ),
     Mutant(

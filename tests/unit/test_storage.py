@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
@@ -39,9 +38,7 @@ class Bucket:
 
     def __init__(self) -> None:
         self.media = Media("arn:aws:iam::123456789012:role/signer")
-        client: Any = boto3.client("s3", aws_access_key_id="made-up", aws_secret_access_key="made-up")
-        self.stub = Stubber(client)
-        vars(self.media)["_client"] = client
+        self.stub = Stubber(vars(self.media)["_client"])
         self.stub.activate()
 
     def look(self, upload: Upload) -> Any:

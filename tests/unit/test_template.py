@@ -687,7 +687,7 @@ def test_every_module_has_its_place_in_the_order() -> None:
     ("libraries", "adapters"),
     [
         ({"requests", "urllib3", "http", "aiohttp", "httpx"}, {"assemblyai"}),
-        ({"boto3", "botocore"}, {"storage", "catalogue", "tallies"}),
+        ({"boto3", "botocore"}, {"storage", "catalogue"}),
     ],
 )
 def test_only_the_adapters_speak_to_the_outside(libraries: set[str], adapters: set[str]) -> None:
