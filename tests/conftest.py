@@ -3,7 +3,7 @@
 Those that share what takes long to start run one after the other, in one process of the test run.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -37,6 +37,9 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 
 @pytest.fixture(autouse=True)
-def own_clients() -> None:
-    """No test talks through the AWS clients of another: they keep its region and its account."""
-    storage.client.cache_clear()  # type: ignore[attr-defined]  # for mypy it is boto3.client
+def own_clients() -> Iterator[None]:
+    """No test, nor what is set up for the next ones, talks through AWS clients of another region or account."""
+    forget: Callable[[], None] = storage.client.cache_clear  # type: ignore[attr-defined]  # for mypy it is boto3.client
+    forget()
+    yield
+    forget()
