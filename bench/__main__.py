@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from audio_highlights import storage
 from bench.report import Section, Table, surroundings
 
 # In the order in which a reader wants them. Each is bench/<name>.py with a `measure`.
@@ -42,23 +43,26 @@ def main(
     if unknown := set(wanted) - set(SECTIONS):
         message = f"there is no {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}"
         raise typer.BadParameter(message)
-    text = "\n".join(_measured(wanted))
-    sys.stdout.write(text)
+    text = ""
+    for part in _measured(wanted):
+        sys.stdout.write(part)
+        text += part
     if write:
         before, _, rest = write.read_text(encoding="utf-8").partition(_BEGIN)
-        write.write_text(f"{before}{_BEGIN}\n\n{text}\n{_END}{rest.partition(_END)[2]}", encoding="utf-8")
+        write.write_text(f"{before}{_BEGIN}\n\n{text}{_END}{rest.partition(_END)[2]}", encoding="utf-8")
 
 
 def _measured(names: list[str]) -> Iterator[str]:
-    yield "".join(f"- {line}\n" for line in surroundings())
+    yield "".join(f"- {line}\n" for line in surroundings()) + "\n"
     columns = (BarColumn(), TextColumn("{task.fields[section]}: {task.fields[now]}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("", total=len(names), section="", now="")
         for name in names:
             progress.update(task, section=name, now="")
             begun = time.monotonic()
+            storage.client.cache_clear()  # type: ignore[attr-defined]  # they are those of the last section's stack
             tables: list[Table] = list(_section(name)(lambda now: progress.update(task, now=now)))
-            yield from (table.markdown() for table in tables)
+            yield "".join(table.markdown() + "\n" for table in tables)
             progress.advance(task)
             progress.console.print(f"{name}: {time.monotonic() - begun:.0f} s")
 
