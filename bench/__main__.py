@@ -16,7 +16,6 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from audio_highlights import storage
 from bench.report import Section, Table, surroundings
 
 # In the order in which a reader wants them. Each is bench/<name>.py with a `measure`.
@@ -60,7 +59,6 @@ def _measured(names: list[str]) -> Iterator[str]:
         for name in names:
             progress.update(task, section=name, now="")
             begun = time.monotonic()
-            storage.client.cache_clear()  # type: ignore[attr-defined]  # they are those of the last section's stack
             tables: list[Table] = list(_section(name)(lambda now: progress.update(task, now=now)))
             yield "".join(table.markdown() + "\n" for table in tables)
             progress.advance(task)

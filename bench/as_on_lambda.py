@@ -20,7 +20,7 @@ FUNCTIONS = ("webhook", "submit", "results", "check", "sweep", "api")
 FLOOR = "import boto3; boto3.client('sqs')"
 _OF_THE_RUNTIME = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
 # As the functions get them from template.yaml; nothing of it is there.
-_ENVIRONMENT = {
+ENVIRONMENT = {
     **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "of-no-account"),
     **{
         f"{name}_SECRET_ARN": f"arn:aws:secretsmanager:eu-west-1:123456789012:secret:{name}"
@@ -134,7 +134,7 @@ def start(
     *,
     first: tuple[Path, ...] = (),
     last: tuple[Path, ...] = (),
-    environment: Mapping[str, str] = _ENVIRONMENT,
+    environment: Mapping[str, str] = ENVIRONMENT,
     count: bool = False,
 ) -> Start:
     """Run the code in an interpreter of its own, which finds modules in `first`, the standard library and `last`."""
@@ -167,6 +167,6 @@ def start_function(
         code,
         first=(PROJECT / "functions" / name, layer),
         last=(runtime,),
-        environment=_ENVIRONMENT | dict(environment or {}),
+        environment=ENVIRONMENT | dict(environment or {}),
         count=count,
     )

@@ -1,7 +1,6 @@
 """Events for functions that have just started, against the local AWS and engine: nothing is deployed to them."""
 
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
-from unittest.mock import patch
 from uuid import uuid4
 
 import boto3
@@ -22,7 +20,8 @@ from audio_highlights.storage import Ledger
 from audio_highlights.workflow import WEBHOOK_HEADER, binding
 from bench.as_on_lambda import FLOOR
 from bench.report import PROJECT, Say
-from local.stack import FOREIGN_VARIABLES, Local
+from bench.running import clients_of
+from local.stack import Local
 
 _SPEECH = PROJECT / "tests" / "fixtures" / "refund.mp3"
 _LONGEST_SECONDS = 60
@@ -103,15 +102,11 @@ def world(folder: Path, say: Say) -> Iterator[World]:
     local = Local.at(folder)
     try:
         local.start(say)
-        clients = local.client_environment()
-        with patch.dict(os.environ, clients):
-            for name in FOREIGN_VARIABLES:
-                os.environ.pop(name, None)
-            boto3.setup_default_session()
-            yield World({**clients, **_made(local)}, AssemblyAI(local.engine_url, lambda _: local.engine_key))
+        with clients_of(local):
+            environment = {**local.client_environment(), **_made(local)}
+            yield World(environment, AssemblyAI(local.engine_url, lambda _: local.engine_key))
     finally:
         local.stop(say)
-        boto3.setup_default_session()
 
 
 def _made(local: Local) -> dict[str, str]:

@@ -30,7 +30,8 @@ from audio_highlights.models import Recording, Status, Upload
 from audio_highlights.storage import Ledger
 from bench.fresh import Cost
 from bench.report import PROJECT, Samples, Say, Table
-from local.stack import FOREIGN_VARIABLES, Local
+from bench.running import clients_of
+from local.stack import Local
 
 REPEATS = 3
 RESULTS, API, SUBMIT, WHOLE_TREE = (
@@ -278,21 +279,13 @@ def _place(folder: Path, say: Say) -> Iterator[Place]:
     """A local AWS with what the functions need, without their deployment."""
     local = Local.at(folder)
     local.engine_options = ("--instant",)
-    before = dict(os.environ)
     try:
         local.start(say)
-        os.environ.update(local.client_environment())
-        for name in FOREIGN_VARIABLES:
-            os.environ.pop(name, None)
-        boto3.setup_default_session()  # the former one may remember other credentials
         served = Served()
-        with served.running():
+        with clients_of(local), served.running():
             yield _furnished(served)
     finally:
         local.stop(say)
-        os.environ.clear()
-        os.environ.update(before)
-        boto3.setup_default_session()
 
 
 def _furnished(served: "Served") -> Place:

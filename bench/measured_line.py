@@ -6,13 +6,11 @@ each, some come one by one, to learn how long the steps take that have nothing t
 """
 
 import json
-import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,8 +19,9 @@ import boto3
 import requests
 
 from audio_highlights.models import ENDED, Upload
+from bench.running import clients_of
 from cli.stack import Stack
-from local.stack import DEFAULT_STACK_NAME, FOREIGN_VARIABLES, PROJECT, Local, Say
+from local.stack import DEFAULT_STACK_NAME, PROJECT, Local, Say
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -48,7 +47,7 @@ def measure(say: Say) -> dict[str, Any]:
         try:
             local.start(say)
             _hold_jobs(local)
-            with _environment(local):
+            with clients_of(local):
                 local.build(say)
                 cases = {name: _case(local, most, say) for name, most in CASES.items()}
         finally:
@@ -147,21 +146,6 @@ def _followed(local: Local, stack: Stack, uploaded: list[tuple[str, float]]) -> 
 def _since(begun: float, moment: str) -> float:
     there = datetime.fromisoformat(moment)
     return round(there.replace(tzinfo=there.tzinfo or UTC).timestamp() - begun, 3)
-
-
-@contextmanager
-def _environment(local: Local) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ.update(local.client_environment())
-    for name in FOREIGN_VARIABLES:
-        os.environ.pop(name, None)
-    boto3.setup_default_session()
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-        boto3.setup_default_session()
 
 
 def _say(text: str) -> None:

@@ -5,14 +5,13 @@ through a proxy that counts. What AWS does by itself is not seen there, and is a
 """
 
 import json
-import os
 import re
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -25,6 +24,7 @@ from bench import baseline
 from bench.counting import Counts, Proxy
 from bench.dynamodb import Charged
 from bench.report import Say
+from bench.running import clients_of
 from cli import recordings
 from cli.stack import Stack
 from local.stack import DEFAULT_STACK_NAME, PROJECT, Local
@@ -225,7 +225,7 @@ def measured(say: Say, short: int, long: int) -> Measured:
         local.engine_options = ("--instant", "--faults", "--concurrency", "50")
         running.callback(local.stop, say)
         local.start(say)
-        running.enter_context(_environment(local))
+        running.enter_context(clients_of(local))
         proxies = [Proxy(local.aws_url) for _ in range(3)]
         for proxy in proxies:
             running.enter_context(proxy.running())
@@ -339,16 +339,3 @@ def _metrics(message: str) -> set[tuple[str, str]]:
 def _bytes_in(bucket: str) -> int:
     pages = boto3.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket)
     return sum(one["Size"] for page in pages for one in page.get("Contents", []))
-
-
-@contextmanager
-def _environment(local: Local) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ.update(local.client_environment())
-    boto3.setup_default_session()
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-        boto3.setup_default_session()

@@ -23,8 +23,8 @@ import boto3
 from botocore.awsrequest import AWSResponse
 from samtranslator.yaml_helper import yaml_parse
 
-from audio_highlights import storage
 from bench.report import PROJECT
+from bench.running import forget_clients
 
 MEGABYTE = 1024 * 1024
 _MOST_OF_A_BATCH = 16 * MEGABYTE
@@ -72,8 +72,7 @@ def counted() -> Iterator[Counts]:
     def sent(request: Any, **_: Any) -> None:
         counts.requests[_action(request)] += 1
 
-    boto3.setup_default_session()
-    storage.client.cache_clear()  # type: ignore[attr-defined]  # for mypy it is boto3.client
+    forget_clients()
     session: Any = boto3.DEFAULT_SESSION
     session.events.register("before-send.dynamodb", sent)
     try:

@@ -9,36 +9,9 @@ from typing import Any
 
 import pytest
 
+from bench.as_on_lambda import ENVIRONMENT
+
 ROOT = Path(__file__).parents[2]
-ENVIRONMENT = {
-    **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "of-no-account"),
-    "AWS_DEFAULT_REGION": "eu-west-1",
-    "API_KEY_SECRET_ARN": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:api-key",
-    "WEBHOOK_SECRET_ARN": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:webhook",
-    "ASSEMBLYAI_BASE_URL": "https://api.example.com",
-    "AUDIO_TRANSFER": "presigned-url",
-    "DEAD_LETTER_QUEUE_URL": "https://sqs.example.com/dead-letters",
-    "FLOW_TABLE": "flow",
-    "HIGHLIGHTS_TABLE": "highlights",
-    "LEASE_SECONDS": "120",
-    "MAX_IN_FLIGHT": "200",
-    "MEDIA_BUCKET": "recordings",
-    "OVERDUE_MINUTES": "15",
-    "QUEUE_URL": "https://sqs.example.com/queue",
-    "RECORDINGS_TABLE": "recordings",
-    "RESULTS_BUCKET": "results",
-    "RESULTS_QUEUE_URL": "https://sqs.example.com/results",
-    "SIGNER_ROLE_ARN": "arn:aws:iam::123456789012:role/signer",
-    "SUBMIT_QUEUE_URL": "https://sqs.example.com/submit",
-    "POWERTOOLS_METRICS_NAMESPACE": "audio-highlights",
-    "SPEECH_MODELS": "universal-3-5-pro,universal-2",
-    "TRANSCRIPT_OPTIONS": "{}",
-    "WEBHOOK_SOURCE_IPS": "",
-    "CLIENT_ID": "6k1hq3o4e5page",
-    "SIGN_IN_URL": "https://sign-in.example.com",
-    "SWEEP_FUNCTION": "audio-highlights-sweep",
-    "WEBHOOK_URL": "https://api.example.com/webhook",
-}
 _numbers = itertools.count(1)
 _loaded: dict[str, Any] = {}
 

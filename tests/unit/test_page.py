@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.functions import ENVIRONMENT, ROOT, Context, event, shared
+from bench.as_on_lambda import ENVIRONMENT
+from tests.unit.functions import ROOT, Context, event, shared
 
 VIEWER = ROOT / "viewer"
 
