@@ -13,7 +13,7 @@ from bench.as_on_lambda import FLOOR, FUNCTIONS, Start, build_layer, runtime, st
 from bench.first_events import FLOOR_AND_REQUEST, START_AND_EVENT, later_events, submit_event, world
 from bench.report import Samples, Say, Table
 
-_RUNS = 7
+_RUNS = 15
 _EVENTS = 5
 _BOTO3, _SDK = "boto3 and its first client: the floor", "`import assemblyai`, the SDK"
 
