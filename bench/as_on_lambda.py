@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from bench.report import PROJECT
 
@@ -87,6 +88,18 @@ class Start:
     peak_mb: float
     services: tuple[str, ...]
     """Of which AWS services a client was built, one for each; empty where that was not asked for."""
+
+
+def message(body: object) -> dict[str, Any]:
+    """The event with which SQS calls a function."""
+    record = {
+        "messageId": str(uuid4()),
+        "receiptHandle": "of-no-message",
+        "body": json.dumps(body),
+        "attributes": {"ApproximateReceiveCount": "1"},
+        "eventSource": "aws:sqs",
+    }
+    return {"Records": [record]}
 
 
 def build_layer(folder: Path) -> Path:

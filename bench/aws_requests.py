@@ -8,13 +8,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
-from samtranslator.yaml_helper import yaml_parse
-
-from bench.dynamodb import Item, item_bytes
+from bench.limits import item_units
 from bench.report import Say, Table
 from bench.side_by_side import BASELINE, BY_AWS, LONG, POLL, POLL_SECONDS, SHORT, WEBHOOK, Measured, Taken, measured
+from cli.output import say
 from cli.prices import Prices
-from local.stack import PROJECT
+from tests.deployed_template import as_written
 
 _SHORT_RECORDINGS, _LONG_RECORDINGS = 7, 3
 _MILLION = 1_000_000
@@ -45,7 +44,7 @@ def measure(say: Say) -> Iterator[Table]:
 
 def main() -> None:
     """Print what a recording takes, for cli/prices.toml."""
-    found = measured(_say, _SHORT_RECORDINGS, _LONG_RECORDINGS)
+    found = measured(say, _SHORT_RECORDINGS, _LONG_RECORDINGS)
     columns = _columns(found.taken)
     sections = {"aws.recording": columns["webhook"], "aws.recording_poll": columns[_name(POLL, LONG)]}
     for section, several in sections.items():
@@ -168,7 +167,7 @@ def _units(taken: Sequence[Taken]) -> Table:
         for write, count in writes.items():
             if table in write.table:
                 times = count / recordings
-                units = times * write.units, times * (_full_line() if table == "FlowTable" else write.units)
+                units = times * write.units, times * (item_units(_FULL_LINE) if table == "FlowTable" else write.units)
                 rows.append([what, write.action, _number(times), *map(_number, units)])
                 totals = [sum(pair) for pair in zip(totals, units, strict=True)]
     rows.append(["**in all**", "", "", *(f"**{_number(total)}**" for total in totals)])
@@ -179,11 +178,6 @@ def _units(taken: Sequence[Taken]) -> Table:
         "By the rules that AWS documents, from the items before and after each request: whole KB, twice in a "
         "transaction, and each index that changes. The places are one item, which holds the ids of all in flight.",
     )
-
-
-def _full_line() -> int:
-    item: Item = {"name": {"S": "in-flight"}, "places": {"BS": [bytes(16)] * _FULL_LINE}}
-    return -(-item_bytes(item) // 1024)
 
 
 def _stored(found: Measured, prices: Prices) -> Table:
@@ -200,7 +194,7 @@ def _stored(found: Measured, prices: Prices) -> Table:
 
 
 def _standing(found: Measured, prices: Prices) -> Table:
-    resources = yaml_parse((PROJECT / "template.yaml").read_text(encoding="utf-8"))["Resources"]
+    resources = as_written()["Resources"]
     kinds = Counter(one["Type"] for one in resources.values() if one.get("Condition") != "Poll")
     metrics = {metric for one in (*found.taken, found.sweeps) if one.mode == WEBHOOK for metric in one.lambdas.metrics}
     kept = ("lambda", "lambda_gb_seconds", "dynamodb_read", "log_bytes")
@@ -230,10 +224,6 @@ def _for_1000(prices: Prices, counts: Counted) -> str:
 
 def _number(count: float) -> str:
     return f"{count:,.0f}" if count == int(count) or count > _EXACT else f"{count:.3g}"
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
 
 
 if __name__ == "__main__":

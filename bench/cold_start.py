@@ -34,7 +34,7 @@ def measure(say: Say) -> Iterator[Table]:
             },
             say,
         )
-        firsts = _first_events(layer, packages, Path(name, "local"), say)
+        firsts = _first_events(layer, packages, say)
     floor = Samples([one.cpu_ms for one in starts[_BOTO3]])
     yield Table(
         "Cold start",
@@ -71,7 +71,7 @@ def _interleaved(ways: Mapping[str, Callable[[], Start]], say: Say) -> dict[str,
     return starts
 
 
-def _first_events(layer: Path, packages: Path, folder: Path, say: Say) -> dict[str, list[Start]]:
+def _first_events(layer: Path, packages: Path, say: Say) -> dict[str, list[Start]]:
     """Each function's start with an event of a recording of its own, in turns."""
     starts: dict[str, list[Start]] = {name: [] for name in (_BOTO3, *(f"`{one}`" for one in FUNCTIONS))}
 
@@ -80,7 +80,7 @@ def _first_events(layer: Path, packages: Path, folder: Path, say: Say) -> dict[s
         one = start_function(name, layer, packages, code=START_AND_EVENT, environment=environment)
         starts[f"`{name}`"].append(one)
 
-    with world(folder, say) as around:
+    with world(say) as around:
         for run in range(_EVENTS):
             say(f"first event {run + 1} of {_EVENTS}")
             upload = around.uploaded()

@@ -5,27 +5,25 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from secrets import token_hex
 from typing import Any
 from uuid import uuid4
 
 import boto3
-from samtranslator.yaml_helper import yaml_parse
 
 from audio_highlights.assemblyai import AssemblyAI
 from audio_highlights.config import utc_now
 from audio_highlights.models import Finished, Upload
 from audio_highlights.storage import Ledger
 from audio_highlights.workflow import WEBHOOK_HEADER, binding
-from bench.as_on_lambda import FLOOR
+from bench.as_on_lambda import FLOOR, message
 from bench.report import PROJECT, Say
-from bench.running import clients_of
+from bench.running import RECORDING, create_table, put, running_local
 from local.stack import Local
 
-_SPEECH = PROJECT / "tests" / "fixtures" / "refund.mp3"
 _LONGEST_SECONDS = 60
 _WEBHOOK_SECRET = token_hex(16)
+_TABLES = {"RECORDINGS_TABLE": "RecordingsTable", "HIGHLIGHTS_TABLE": "HighlightsTable", "FLOW_TABLE": "FlowTable"}
 FLOOR_AND_REQUEST = f"""
 import os
 {FLOOR}.send_message(QueueUrl=os.environ["QUEUE_URL"], MessageBody="one")
@@ -53,8 +51,7 @@ class World:
     def uploaded(self) -> Upload:
         """A new recording."""
         bucket, key = self.environment["MEDIA_BUCKET"], f"{uuid4().hex}.mp3"
-        put = boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=_SPEECH.read_bytes())
-        return Upload(bucket, key, None, put["ETag"].strip('"'), _SPEECH.stat().st_size)
+        return put(bucket, key, RECORDING.read_bytes())
 
     def finished(self, upload: Upload) -> Finished:
         """Its transcript, when the engine has made it."""
@@ -78,7 +75,7 @@ class World:
 
 def submit_event(upload: Upload) -> dict[str, Any]:
     """What SubmitQueue hands over."""
-    return _batch(upload.event())
+    return message(upload.event())
 
 
 def later_events(finished: Finished) -> dict[str, dict[str, Any]]:
@@ -89,7 +86,7 @@ def later_events(finished: Finished) -> dict[str, dict[str, Any]]:
     webhook["body"] = json.dumps({"transcript_id": finished.transcript_id, "status": "completed"})
     return {
         "webhook": webhook,
-        "results": _batch(finished.body()),
+        "results": message(finished.body()),
         "check": finished.body(),
         "sweep": _sample("sweep/scheduled"),
         "api": _sample("api/recordings"),
@@ -97,16 +94,11 @@ def later_events(finished: Finished) -> dict[str, dict[str, Any]]:
 
 
 @contextmanager
-def world(folder: Path, say: Say) -> Iterator[World]:
-    """Start a local AWS and an engine in the folder, and stop them in the end."""
-    local = Local.at(folder)
-    try:
-        local.start(say)
-        with clients_of(local):
-            environment = {**local.client_environment(), **_made(local)}
-            yield World(environment, AssemblyAI(local.engine_url, lambda _: local.engine_key))
-    finally:
-        local.stop(say)
+def world(say: Say) -> Iterator[World]:
+    """Start a local AWS and an engine, and stop them in the end."""
+    with running_local(say) as local:
+        environment = {**local.client_environment(), **_made(local)}
+        yield World(environment, AssemblyAI(local.engine_url, lambda _: local.engine_key))
 
 
 def _made(local: Local) -> dict[str, str]:
@@ -123,7 +115,7 @@ def _made(local: Local) -> dict[str, str]:
     iam.put_role_policy(RoleName="signer", PolicyName="reads", PolicyDocument=json.dumps({"Statement": [reads]}))
     return {
         **buckets,
-        **{variable: _table(resource) for variable, resource in _TABLES.items()},
+        **{variable: create_table(resource, resource) for variable, resource in _TABLES.items()},
         "ASSEMBLYAI_BASE_URL": local.engine_url,
         "API_KEY_SECRET_ARN": secrets.create_secret(Name="api-key", SecretString=local.engine_key)["ARN"],
         "WEBHOOK_SECRET_ARN": secrets.create_secret(Name="webhook", SecretString=_WEBHOOK_SECRET)["ARN"],
@@ -134,25 +126,6 @@ def _made(local: Local) -> dict[str, str]:
         "SIGNER_ROLE_ARN": signer["Role"]["Arn"],
         "WEBHOOK_URL": f"{local.engine_url}/nobody",
     }
-
-
-_TABLES = {"RECORDINGS_TABLE": "RecordingsTable", "HIGHLIGHTS_TABLE": "HighlightsTable", "FLOW_TABLE": "FlowTable"}
-_TABLE_PARTS = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
-
-
-def _table(resource: str) -> str:
-    properties = yaml_parse((PROJECT / "template.yaml").read_text(encoding="utf-8"))["Resources"][resource][
-        "Properties"
-    ]
-    parts: Any = {part: properties[part] for part in _TABLE_PARTS if part in properties}
-    boto3.client("dynamodb").create_table(TableName=resource, **parts)
-    return resource
-
-
-def _batch(body: Mapping[str, Any]) -> dict[str, Any]:
-    attributes = {"ApproximateReceiveCount": "1"}
-    record = {"messageId": "m1", "receiptHandle": "h1", "body": json.dumps(body), "attributes": attributes}
-    return {"Records": [record]}
 
 
 def _sample(name: str) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import os
 import random
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,20 +17,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import boto3
-from samtranslator.yaml_helper import yaml_parse
 
 from audio_highlights.models import Recording, Status, Upload
 from audio_highlights.storage import Ledger
+from bench.as_on_lambda import ENVIRONMENT, message
 from bench.fresh import Cost
 from bench.report import PROJECT, Samples, Say, Table
-from bench.running import clients_of
-from local.stack import Local
+from bench.running import create_table, running_local
+from tests.deployed_template import as_written
 
 REPEATS = 3
 RESULTS, API, SUBMIT, WHOLE_TREE = (
@@ -52,7 +50,7 @@ _WAV = b"RIFF\x24\x00\x00\x00WAVEfmt \x10\x00\x00\x00"
 
 def measure(say: Say) -> Iterator[Table]:
     """Long recordings; two minutes."""
-    with tempfile.TemporaryDirectory() as folder, _place(Path(folder), say) as place:
+    with _place(say) as place:
         yield _stored(place, say)
         yield _captioned(place, say)
         yield _uploaded(place, say)
@@ -208,7 +206,7 @@ class Place:
         self.served.transcript = transcript.replace(TRANSCRIPT_ID.encode(), transcript_id.encode())
         recording_id = claim.recording.recording_id
         finished = {"recording_id": recording_id, "attempt": claim.recording.attempt, "transcript_id": transcript_id}
-        cost, answer = self._handled(file, self.results_mb, _message(finished) if file == RESULTS else finished)
+        cost, answer = self._handled(file, self.results_mb, message(finished) if file == RESULTS else finished)
         there = self.ledger.get(recording_id)
         if file == RESULTS and (there is None or there.status is not Status.COMPLETED):
             raise NotDone(file, answer)
@@ -231,7 +229,7 @@ class Place:
         upload = self._new_upload(size_bytes)
         self.served.audio_bytes, self.served.uploaded_bytes = size_bytes, 0
         s3 = {"AWS_ENDPOINT_URL_S3": self.served.url, "AUDIO_TRANSFER": "upload"}
-        cost, answer = self._handled(SUBMIT, self.submit_mb, _message(upload.event()), **s3)
+        cost, answer = self._handled(SUBMIT, self.submit_mb, message(upload.event()), **s3)
         if self.served.uploaded_bytes != size_bytes or answer["batchItemFailures"]:
             raise NotDone(SUBMIT, answer)
         return cost
@@ -262,72 +260,41 @@ class NotDone(Exception):
         super().__init__(f"{file} did not do it: {answer}")
 
 
-def _message(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The event with which SQS calls a function."""
-    record = {
-        "messageId": str(uuid4()),
-        "receiptHandle": "of-no-message",
-        "body": json.dumps(body),
-        "attributes": {"ApproximateReceiveCount": "1"},
-        "eventSource": "aws:sqs",
-    }
-    return {"Records": [record]}
-
-
 @contextmanager
-def _place(folder: Path, say: Say) -> Iterator[Place]:
+def _place(say: Say) -> Iterator[Place]:
     """A local AWS with what the functions need, without their deployment."""
-    local = Local.at(folder)
-    local.engine_options = ("--instant",)
-    try:
-        local.start(say)
-        served = Served()
-        with clients_of(local), served.running():
-            yield _furnished(served)
-    finally:
-        local.stop(say)
+    served = Served()
+    with running_local(say, "--instant"), served.running():
+        yield _furnished(served)
 
 
 def _furnished(served: "Served") -> Place:
-    resources = yaml_parse((PROJECT / "template.yaml").read_text(encoding="utf-8"))["Resources"]
-    for table in ("RecordingsTable", "HighlightsTable", "FlowTable"):
-        properties = resources[table]["Properties"]
-        parts = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
-        described = {part: properties[part] for part in parts if part in properties}
-        boto3.client("dynamodb").create_table(TableName=table, **described)
+    tables = {
+        "RECORDINGS_TABLE": create_table("RecordingsTable", "RecordingsTable"),
+        "HIGHLIGHTS_TABLE": create_table("HighlightsTable", "HighlightsTable"),
+        "FLOW_TABLE": create_table("FlowTable", "FlowTable"),
+    }
     for bucket in ("media", "results"):
         boto3.client("s3").create_bucket(Bucket=bucket)
     queues = {name: boto3.client("sqs").create_queue(QueueName=name)["QueueUrl"] for name in ("work", "dead")}
     secret = boto3.client("secretsmanager").create_secret(Name="key", SecretString="of-no-account")["ARN"]
     environment = {
+        **ENVIRONMENT,
         **os.environ,
+        **tables,
         "PYTHONPATH": f"{PROJECT / 'layers' / 'shared'}:{PROJECT}",
         "API_KEY_SECRET_ARN": secret,
-        "ASSEMBLYAI_BASE_URL": served.url,
-        "CLIENT_ID": "bench",
-        "AUDIO_TRANSFER": "presigned-url",
-        "DEAD_LETTER_QUEUE_URL": queues["dead"],
-        "FLOW_TABLE": "FlowTable",
-        "HIGHLIGHTS_TABLE": "HighlightsTable",
-        "LEASE_SECONDS": "900",
-        "MAX_IN_FLIGHT": "200",
-        "MEDIA_BUCKET": "media",
-        "OVERDUE_MINUTES": "15",
-        "POWERTOOLS_METRICS_NAMESPACE": "bench",
-        "POWERTOOLS_SERVICE_NAME": "bench",
-        "QUEUE_URL": queues["work"],
-        "RECORDINGS_TABLE": "RecordingsTable",
-        "RESULTS_BUCKET": "results",
-        "SIGNER_ROLE_ARN": "arn:aws:iam::000000000000:role/signer",
-        "SIGN_IN_URL": "https://sign-in.example.com",
-        "SPEECH_MODELS": "universal-2",
-        "SUBMIT_QUEUE_URL": queues["work"],
-        "SWEEP_FUNCTION": "sweep",
-        "TRANSCRIPT_OPTIONS": "{}",
         "WEBHOOK_SECRET_ARN": secret,
-        "WEBHOOK_URL": "https://api.example.com/webhook",
+        "ASSEMBLYAI_BASE_URL": served.url,
+        "DEAD_LETTER_QUEUE_URL": queues["dead"],
+        "LEASE_SECONDS": "900",
+        "MEDIA_BUCKET": "media",
+        "QUEUE_URL": queues["work"],
+        "RESULTS_BUCKET": "results",
+        "SUBMIT_QUEUE_URL": queues["work"],
     }
-    ledger = Ledger("RecordingsTable", "HighlightsTable", lambda: datetime.now(UTC))
+    ledger = Ledger(tables["RECORDINGS_TABLE"], tables["HIGHLIGHTS_TABLE"], lambda: datetime.now(UTC))
+    resources = as_written()["Resources"]
     sizes = (resources[f"{name}Function"]["Properties"]["MemorySize"] for name in ("Results", "Api", "Submit"))
     return Place(environment, ledger, served, *sizes)
 
@@ -395,5 +362,5 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_: object) -> None:
+    def logmessage(self, *_: object) -> None:
         pass

@@ -6,25 +6,20 @@ each, some come one by one, to learn how long the steps take that have nothing t
 """
 
 import json
-import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
-import requests
 
-from audio_highlights.models import ENDED, Upload
-from bench.running import clients_of
+from bench.running import RECORDING, jobs_take, put, running_local, transcripts
+from cli.output import say
+from cli.recordings import follow_all
 from cli.stack import Stack
-from local.stack import DEFAULT_STACK_NAME, PROJECT, Local, Say
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3.client import S3Client
+from local.stack import DEFAULT_STACK_NAME, Local, Say
 
 MEASURED = Path(__file__).with_name("measured_line.json")
 UPLOADS = 40
@@ -32,7 +27,6 @@ PARALLEL = 5  # transcripts that the engine works on at a time
 TRANSCRIPT_SECONDS = 6
 MAX_CONCURRENCY = 5
 CASES = {"line": PARALLEL, "no line": 200}  # MaxInFlight
-_SAMPLE = PROJECT / "tests" / "fixtures" / "refund.mp3"
 _ONE_BY_ONE = 6
 _PATIENCE_SECONDS = 300
 _WARM: Mapping[str, Any] = {"Submit": {"Records": []}, "Results": {"Records": []}, "Webhook": {}}
@@ -40,18 +34,10 @@ _WARM: Mapping[str, Any] = {"Submit": {"Records": []}, "Results": {"Records": []
 
 def measure(say: Say) -> dict[str, Any]:
     """Deploy, upload, and return when what happened to each recording, in seconds from the first upload of its case."""
-    engine = ("--faults", "--instant", "--concurrency", str(PARALLEL))
-    with tempfile.TemporaryDirectory() as folder:
-        local = Local.at(Path(folder))
-        local.engine_options = engine
-        try:
-            local.start(say)
-            _hold_jobs(local)
-            with clients_of(local):
-                local.build(say)
-                cases = {name: _case(local, most, say) for name, most in CASES.items()}
-        finally:
-            local.stop(say)
+    with running_local(say, "--faults", "--instant", "--concurrency", str(PARALLEL)) as local:
+        jobs_take(local, TRANSCRIPT_SECONDS)
+        local.build(say)
+        cases = {name: _case(local, most, say) for name, most in CASES.items()}
     return {
         "measured": f"{datetime.now(UTC):%Y-%m-%d}",
         "uploads": UPLOADS,
@@ -62,31 +48,19 @@ def measure(say: Say) -> dict[str, Any]:
     }
 
 
-def _hold_jobs(local: Local) -> None:
-    held = {"on": "job", "do": "processing", "seconds": TRANSCRIPT_SECONDS, "times": "always"}
-    _engine(local, "POST", "/faults", json=[held])
-
-
-def _engine(local: Local, method: str, path: str, **request: Any) -> Any:
-    headers = {"Authorization": local.engine_key}
-    answer = requests.request(method, local.engine_url + path, headers=headers, timeout=30, **request)
-    answer.raise_for_status()
-    return answer.json()
-
-
 def _case(local: Local, max_in_flight: int, say: Say) -> dict[str, Any]:
     parameters = {"MaxInFlight": str(max_in_flight), "MaxConcurrency": str(MAX_CONCURRENCY)}
     local.deploy(say, parameters=parameters)
     stack = Stack.named(DEFAULT_STACK_NAME)
     _warm_up(stack)
-    s3, name = boto3.client("s3"), f"in-flight-{max_in_flight}"
+    name = f"in-flight-{max_in_flight}"
     single = []
     for number in range(_ONE_BY_ONE):
-        single += _followed(local, stack, [_put(s3, stack, f"{name}/single-{number}")])
+        single += _followed(local, stack, [_put(stack, f"{name}/single-{number}")])
     say(f"{UPLOADS} uploads at once, at most {max_in_flight} in flight ...")
     with ThreadPoolExecutor(8) as pool:
         keys = [f"{name}/together-{number}" for number in range(UPLOADS)]
-        together = _followed(local, stack, list(pool.map(lambda key: _put(s3, stack, key), keys)))
+        together = _followed(local, stack, list(pool.map(lambda key: _put(stack, key), keys)))
     return {"max_in_flight": max_in_flight, "single": single[1:], "together": together}  # the first warmed up the rest
 
 
@@ -101,28 +75,16 @@ def _warm_up(stack: Stack) -> None:
                 call.result()
 
 
-def _put(s3: "S3Client", stack: Stack, key: str) -> tuple[str, float]:
+def _put(stack: Stack, key: str) -> tuple[str, float]:
     """Upload the short sample with bytes of its own behind it. Returns the recording's id, and when."""
     moment = time.time()
-    body = _SAMPLE.read_bytes() + key.encode()
-    put = s3.put_object(Bucket=stack.media_bucket, Key=key, Body=body)
-    upload = Upload(stack.media_bucket, key, put["VersionId"], put["ETag"].strip('"'), len(body))
-    return upload.recording_id, moment
+    return put(stack.media_bucket, key, RECORDING.read_bytes() + key.encode()).recording_id, moment
 
 
 def _followed(local: Local, stack: Stack, uploaded: list[tuple[str, float]]) -> list[dict[str, Any]]:
     """Wait for their ends. Returns of each the seconds of its steps since the first of these uploads."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    ids = [recording_id for recording_id, _ in uploaded]
-    while True:
-        rows = stack.rows(ids)
-        if sum(row["status"] in ENDED for row in rows.values()) == len(ids):
-            break
-        if time.monotonic() > deadline:
-            message = f"Only {len(rows)} of {len(ids)} recordings have a row, and not all have ended."
-            raise TimeoutError(message)
-        time.sleep(1)
-    listed = {one["id"]: one for one in _engine(local, "GET", "/v2/transcript?limit=200")["transcripts"]}
+    *_, rows = follow_all(stack, [recording_id for recording_id, _ in uploaded], _PATIENCE_SECONDS, 1)
+    listed = {one["id"]: one for one in transcripts(local)}
     begun = min(moment for _, moment in uploaded)
     found = []
     for recording_id, moment in uploaded:
@@ -148,13 +110,9 @@ def _since(begun: float, moment: str) -> float:
     return round(there.replace(tzinfo=there.tzinfo or UTC).timestamp() - begun, 3)
 
 
-def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
-
-
 def main() -> None:
     """Measure, and write it down."""
-    found = measure(_say)
+    found = measure(say)
     MEASURED.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 

@@ -18,11 +18,10 @@ from urllib.parse import unquote, urlsplit
 import boto3
 from botocore.exceptions import ClientError
 
-from audio_highlights.models import Upload, present_version
 from bench import baseline
 from bench.baseline import Baseline
 from bench.report import Samples, Say, Table
-from bench.running import RECORDING, running_stack, transcripts
+from bench.running import RECORDING, log_lines, put, running_stack, tell, transcripts
 from cli.stack import Stack
 from local.stack import Local
 
@@ -55,8 +54,7 @@ class Bare:
             StackName="bare", TemplateBody=template.read_text(encoding="utf-8"), Capabilities=["CAPABILITY_IAM"]
         )
         cloudformation.get_waiter("stack_create_complete").wait(StackName="bare", WaiterConfig={"Delay": 1})
-        described = cloudformation.describe_stacks(StackName="bare")["Stacks"][0]["Outputs"]
-        outputs = {one["OutputKey"]: one["OutputValue"] for one in described}
+        outputs = Stack.named("bare").outputs
         return cls(outputs["Bucket"], outputs["QueueUrl"], outputs["Function"])
 
     def upload(self, key: str) -> float:
@@ -88,7 +86,7 @@ class Bare:
 
     def arrived(self) -> Moments:
         """When the function began with which key: it says so."""
-        lines = (text for text in _lines(f"/aws/lambda/{self.function}") if text.startswith('{"key"'))
+        lines = (text for text in log_lines(f"/aws/lambda/{self.function}") if text.startswith('{"key"'))
         return {one["key"]: one["arrived"] for one in map(json.loads, lines)}
 
 
@@ -132,15 +130,13 @@ class Rows:
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        self._s3 = boto3.client("s3")
         self._dynamodb = boto3.client("dynamodb")
 
     def upload(self, key: str) -> tuple[float, float]:
         """Upload a recording. Returns when that began, and when its row was `completed` and its phrases there."""
         bucket, body = self._stack.media_bucket, RECORDING.read_bytes()
         begun = _rested()
-        answer = self._s3.put_object(Bucket=bucket, Key=key, Body=body)
-        upload = Upload(bucket, key, present_version(answer.get("VersionId")), answer["ETag"].strip('"'), len(body))
+        upload = put(bucket, key, body)
         row: dict[str, Any] = {}
 
         def is_completed() -> bool:
@@ -197,12 +193,8 @@ def _when(happened: Callable[[], bool], what: str) -> float:
 
 def _make_cold(*functions: str) -> None:
     """Change their configuration: what comes next has to start a fresh environment."""
-    client = boto3.client("lambda")
     for name in functions:
-        variables = client.get_function_configuration(FunctionName=name).get("Environment", {}).get("Variables", {})
-        client.update_function_configuration(
-            FunctionName=name, Environment={"Variables": {**variables, "MEASURED_AT": str(time.time())}}
-        )
+        tell(name, MEASURED_AT=str(time.time()))
 
 
 def _seen_by_engine(local: Local) -> tuple[Moments, Moments]:
@@ -221,13 +213,8 @@ def _seconds(moment: str) -> float:
 
 def _durations(stack: Stack, function: str) -> Samples:
     """How long the warm calls took, by their REPORT lines: the calls between the first ones and the cold ones."""
-    found = [float(report[1]) for text in _lines(f"/{stack.name}/{function}") if (report := _REPORT.search(text))]
+    found = [float(report[1]) for text in log_lines(f"/{stack.name}/{function}") if (report := _REPORT.search(text))]
     return Samples(found[WARM_UP : WARM_UP + WARM])
-
-
-def _lines(log_group: str) -> Iterator[str]:
-    for page in boto3.client("logs").get_paginator("filter_log_events").paginate(logGroupName=log_group):
-        yield from (event["message"] for event in page["events"])
 
 
 def _ms(starts: Moments, ends: Moments, which: str) -> Samples:

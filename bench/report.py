@@ -1,5 +1,6 @@
 """What a measurement says: tables of counts and of medians with their spread, as Markdown."""
 
+import math
 import os
 import platform
 import statistics
@@ -51,10 +52,10 @@ class Samples:
     def median(self) -> float:
         return statistics.median(self.values)
 
-    def percentile(self, percent: int) -> float:
+    def percentile(self, percent: float) -> float:
         """With at least so many values at or below it."""
         ranked = sorted(self.values)
-        return ranked[max(0, -(-len(ranked) * percent // 100) - 1)]
+        return ranked[max(0, math.ceil(len(ranked) * percent / 100) - 1)]
 
     def text(self, form: str = ".3g") -> str:
         """Median, and the least and the most: `12 (11-15)`."""

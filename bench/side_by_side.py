@@ -6,28 +6,24 @@ through a proxy that counts. What AWS does by itself is not seen there, and is a
 
 import json
 import re
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import median
-from typing import Any
 
 import boto3
-import requests
 
 from bench import baseline
 from bench.counting import Counts, Proxy
 from bench.dynamodb import Charged
 from bench.report import Say
-from bench.running import clients_of
+from bench.running import RECORDING, jobs_take, log_lines, running_local, tell
 from cli import recordings
 from cli.stack import Stack
-from local.stack import DEFAULT_STACK_NAME, PROJECT, Local
+from local.stack import DEFAULT_STACK_NAME, Local
 
 WEBHOOK, POLL, BASELINE = "webhook", "poll", "baseline"
 SHORT, LONG = 1, 25  # seconds that the provider takes
@@ -42,7 +38,6 @@ BY_AWS: Mapping[str, Mapping[str, int]] = {
            "sns Publish": 1},
     BASELINE: {},
 }  # fmt: skip
-_SAMPLE = PROJECT / "tests" / "fixtures" / "refund.mp3"
 _REPORT = re.compile(r"REPORT RequestId.*?Billed Duration: (\d+) ms", re.DOTALL)
 _LOG_EVENT_BYTES = 26  # that CloudWatch adds to each
 _APART_SECONDS = 2.5  # one recording is stored before the next comes: the machine is small
@@ -122,22 +117,15 @@ class _Way:
         self.proxy = proxy
         self.bucket = bucket
         self._functions = functions
-        client = boto3.client("lambda")
-        self._gb = {}
-        for name in functions:
-            configuration = client.get_function_configuration(FunctionName=name)
-            self._gb[name] = configuration["MemorySize"] / 1024
-            variables = {**configuration["Environment"]["Variables"], "AWS_ENDPOINT_URL": proxy.url}
-            client.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+        self._gb = {name: tell(name, AWS_ENDPOINT_URL=proxy.url)["MemorySize"] / 1024 for name in functions}
 
     def put(self, key: str) -> None:
-        boto3.client("s3").upload_file(str(_SAMPLE), self.bucket, key)
+        boto3.client("s3").upload_file(str(RECORDING), self.bucket, key)
 
     def lambdas(self) -> Lambdas:
         runs, log_bytes, metrics = Counter[Run](), 0, set()
-        pages = boto3.client("logs").get_paginator("filter_log_events")
         for function, group in self._functions.items():
-            for message in _messages(pages.paginate(logGroupName=group)):
+            for message in log_lines(group):
                 log_bytes += len(message.encode()) + _LOG_EVENT_BYTES
                 metrics |= _metrics(message)
                 if report := _REPORT.search(message):
@@ -220,12 +208,8 @@ class _Baseline(_Way):
 
 def measured(say: Say, short: int, long: int) -> Measured:
     """Deploy all three, and count: so many recordings whose transcripts take SHORT seconds, so many that take LONG."""
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
-        local = Local.at(Path(folder))
-        local.engine_options = ("--instant", "--faults", "--concurrency", "50")
-        running.callback(local.stop, say)
-        local.start(say)
-        running.enter_context(clients_of(local))
+    with ExitStack() as running:
+        local = running.enter_context(running_local(say, "--instant", "--faults", "--concurrency", "50"))
         proxies = [Proxy(local.aws_url) for _ in range(3)]
         for proxy in proxies:
             running.enter_context(proxy.running())
@@ -233,7 +217,7 @@ def measured(say: Say, short: int, long: int) -> Measured:
         taken = []
         for name, seconds, count in (("warm", SHORT, 2), ("short", SHORT, short), ("long", LONG, long)):
             say(f"{count} recordings for each, {name}")
-            _transcripts_take(local, seconds)
+            jobs_take(local, seconds)
             taken += _round(ways, [f"{name}/{number}.mp3" for number in range(count)], seconds)
         stored = {way.mode: way.stored() for way in ways}
         say("sweeps")
@@ -301,14 +285,6 @@ def _sweeps(way: _Ours, runs: int = 3) -> Taken:
     return Taken(WEBHOOK, 0, runs, way.proxy.taken(), after.since(before), 0)
 
 
-def _transcripts_take(local: Local, seconds: int) -> None:
-    """Seconds that each job stays in work from now on."""
-    slow = [{"on": "job", "do": "processing", "seconds": seconds, "times": "always"}]
-    url, headers = f"{local.engine_url}/faults", {"Authorization": local.engine_key}
-    requests.delete(url, headers=headers, timeout=10).raise_for_status()
-    requests.post(url, json=slow, headers=headers, timeout=10).raise_for_status()
-
-
 def _wait_for(done: Callable[[], bool], otherwise: str) -> None:
     deadline = time.monotonic() + _WAIT_SECONDS
     while not done():
@@ -316,12 +292,6 @@ def _wait_for(done: Callable[[], bool], otherwise: str) -> None:
             message = f"{otherwise} after {_WAIT_SECONDS} s."
             raise TimeoutError(message)
         time.sleep(0.5)
-
-
-def _messages(pages: Any) -> Iterator[str]:
-    for page in pages:
-        for event in page["events"]:
-            yield event["message"]
 
 
 def _metrics(message: str) -> set[tuple[str, str]]:

@@ -19,6 +19,7 @@ import simpy
 from audio_highlights.storage import OPEN_SHARDS, PRESIGNED_SECONDS
 from audio_highlights.workflow import MOST_RETRIES
 from bench.limits import RAW_ID_BYTES, item_units
+from bench.report import Samples
 
 type Process = Generator[simpy.Event, Any]
 
@@ -110,8 +111,8 @@ class Outcome:
 
     def percentile(self, percent: float, of: Callable[[Recording], float] = lambda one: one.seconds) -> float:
         """With so many of those that ended at or below it."""
-        values = sorted(of(one) for one in self.recordings if one.ended)
-        return values[max(0, math.ceil(len(values) * percent / 100) - 1)] if values else math.nan
+        values = [of(one) for one in self.recordings if one.ended]
+        return Samples(values).percentile(percent) if values else math.nan
 
     @property
     def too_old(self) -> float:

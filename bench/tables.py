@@ -6,7 +6,6 @@ that, an answer of BatchGetItem ends after 16 MB. Whether both answer and count 
 tests/integration/test_many_recordings.py.
 """
 
-import base64
 import json
 import math
 import re
@@ -21,10 +20,10 @@ from typing import Any, Protocol
 
 import boto3
 from botocore.awsrequest import AWSResponse
-from samtranslator.yaml_helper import yaml_parse
 
-from bench.report import PROJECT
+from bench.dynamodb import item_bytes
 from bench.running import forget_clients
+from tests.deployed_template import as_written
 
 MEGABYTE = 1024 * 1024
 _MOST_OF_A_BATCH = 16 * MEGABYTE
@@ -171,11 +170,11 @@ class Tables:
                 item = self._found(table, key)
                 if item is None:
                     continue
-                room -= _wire_size(item)
+                room -= item_bytes(item)
                 if room < 0:
                     left.append(key)
                     continue
-                self.counts.units += math.ceil(_wire_size(item) / _UNIT) / 2
+                self.counts.units += math.ceil(item_bytes(item) / _UNIT) / 2
                 responses[table] += _projected([item], request)
             if left:
                 unread[table] = {**request, "Keys": left}
@@ -183,7 +182,7 @@ class Tables:
 
     def _get(self, asked: Item) -> Item:
         item = self._found(asked["TableName"], asked["Key"])
-        self.counts.units += math.ceil(_wire_size(item or {}) / _UNIT) / 2
+        self.counts.units += math.ceil(item_bytes(item or {}) / _UNIT) / 2
         return {"Item": item} if item else {}
 
     def _put(self, asked: Item) -> Item:
@@ -218,7 +217,7 @@ class _Raw(BytesIO):
 
 def _indexes() -> dict[tuple[str, str | None], tuple[list[str], list[str] | None]]:
     """Of each table and index: the attributes of its keys, and those that it has, or None for all."""
-    resources = yaml_parse((PROJECT / "template.yaml").read_text(encoding="utf-8"))["Resources"]
+    resources = as_written()["Resources"]
     found: dict[tuple[str, str | None], tuple[list[str], list[str] | None]] = {}
     for table in ("RecordingsTable", "HighlightsTable"):
         properties = resources[table]["Properties"]
@@ -285,20 +284,3 @@ def _size(value: Any) -> int:
     if isinstance(value, int | float):
         return len(str(value)) // 2 + 2
     return 3 + sum(1 + _size(one) for one in value)
-
-
-def _wire_size(item: Item) -> int:
-    """The same of an item as it is sent."""
-    size = 0
-    for name, value in item.items():
-        [(kind, content)] = value.items()
-        if kind == "B":
-            size += len(base64.b64decode(content))
-        elif kind == "M":
-            size += 3 + _wire_size(content)
-        elif kind == "L":
-            size += 3 + sum(1 + _wire_size({"": one}) for one in content)
-        else:
-            size += _size(str(content)) if kind == "S" else 4
-        size += len(name)
-    return size

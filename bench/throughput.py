@@ -15,9 +15,8 @@ from pathlib import Path
 import boto3
 import psutil
 
-from audio_highlights.models import Upload, present_version
 from bench.report import PROJECT, Say, Table
-from bench.running import RECORDING, running_stack, transcripts
+from bench.running import RECORDING, put, running_stack, transcripts
 from cli.recordings import follow_all
 from cli.stack import Stack
 from local.stack import Local
@@ -84,13 +83,10 @@ def _limit(stack: Stack, concurrency: int) -> None:
 
 
 def _run(local: Local, stack: Stack, folder: str, uploads: int) -> Run:
-    s3, body = boto3.client("s3"), RECORDING.read_bytes()
+    body = RECORDING.read_bytes()
 
     def send(number: int) -> str:
-        key = f"{folder}/{number}.mp3"
-        answer = s3.put_object(Bucket=stack.media_bucket, Key=key, Body=body)
-        version_id = present_version(answer.get("VersionId"))
-        return Upload(stack.media_bucket, key, version_id, answer["ETag"].strip('"'), len(body)).recording_id
+        return put(stack.media_bucket, f"{folder}/{number}.mp3", body).recording_id
 
     before, begun = _cpu_seconds(local), time.time()
     with ThreadPoolExecutor(_SENDERS) as senders:

@@ -53,8 +53,8 @@ class Cost:
 def of(rows: Iterable[Row], prices: Prices, usual_model: str, completion_mode: str) -> Cost:
     """Add up. A transcript that failed costs nothing; AWS costs what it costs whatever came of a recording."""
     cost = Cost()
+    aws = prices.of_recording(completion_mode)
     for row in rows:
-        aws = prices.of_recording(completion_mode)
         parts: dict[str, Decimal] = {}
         seconds = 0
         if row["status"] == "completed":

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import boto3
-
+from cli.stack import Stack
 from local.stack import Local, Say
 
 STACK_NAME = "baseline"
@@ -46,6 +45,5 @@ def deploy(local: Local, say: Say) -> Baseline:
         f"AssemblyAIApiKey={local.engine_key}",
         f"AssemblyAIBaseUrl={local.engine_url}",
     )
-    described = boto3.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]["Outputs"]
-    outputs = {one["OutputKey"]: one["OutputValue"] for one in described}
+    outputs = Stack.named(STACK_NAME).outputs
     return Baseline(outputs["MediaBucketName"], outputs["TextsBucketName"], outputs["TranscribeFunctionName"])

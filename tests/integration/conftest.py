@@ -8,10 +8,10 @@ from uuid import uuid4
 
 import boto3
 import pytest
-from samtranslator.yaml_helper import yaml_parse
 
 from audio_highlights.storage import Ledger
-from local.stack import PROJECT, Local
+from bench.running import create_table
+from local.stack import Local
 from tests.running_system import running
 
 
@@ -31,21 +31,8 @@ class Tables:
 @pytest.fixture
 def tables(local_system: Local) -> Tables:
     """Empty tables, as the template describes them."""
-    resources = yaml_parse((PROJECT / "template.yaml").read_text())["Resources"]
-    names = []
-    for resource in ("RecordingsTable", "HighlightsTable", "FlowTable"):
-        properties = resources[resource]["Properties"]
-        name = f"{resource}-{uuid4().hex[:8]}"
-        boto3.client("dynamodb").create_table(
-            TableName=name,
-            **{
-                part: properties[part]
-                for part in ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
-                if part in properties
-            },
-        )
-        names.append(name)
-    return Tables(*names)
+    resources = ("RecordingsTable", "HighlightsTable", "FlowTable")
+    return Tables(*(create_table(resource, f"{resource}-{uuid4().hex[:8]}") for resource in resources))
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import pytest
 
 from audio_highlights.models import Upload
 from audio_highlights.workflow import WEBHOOK_HEADER, binding
+from bench.as_on_lambda import message
 from bench.counting import Counts, Proxy
 from local.stack import PROJECT, Local
 from tests.integration.conftest import Tables
@@ -66,7 +67,7 @@ class Pipeline:
         """One recording from its event to its event; what was asked of AWS on the way."""
         upload = self.put()
         self.proxy.taken()
-        self._call(self.submit, json.dumps(upload.event()))
+        self._call(self.submit, upload.event())
         counts = self.proxy.taken()
         row = self.row(upload.recording_id)
         assert row["status"] == "processing"
@@ -74,22 +75,14 @@ class Pipeline:
         self.proxy.taken()  # the provider's download
         assert self.webhook.handler(self._news(row), Context()) == {"statusCode": 200}
         counts += self.proxy.taken()
-        self._call(self.results, self.receive())
+        self._call(self.results, json.loads(self.receive()))
         counts += self.proxy.taken()
         row = self.row(upload.recording_id)
         assert (row["status"], row["highlight_count"]) == ("completed", 15)
         return counts
 
-    def _call(self, function: Any, body: str) -> None:
-        record = {
-            "messageId": uuid4().hex,
-            "receiptHandle": "handle",
-            "body": body,
-            "attributes": {"ApproximateReceiveCount": "1"},
-            "eventSource": "aws:sqs",
-            "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:queue",
-        }
-        assert function.handler({"Records": [record]}, Context()) == {"batchItemFailures": []}
+    def _call(self, function: Any, body: object) -> None:
+        assert function.handler(message(body), Context()) == {"batchItemFailures": []}
 
     def _news(self, row: dict[str, Any]) -> dict[str, Any]:
         call: dict[str, Any] = event("webhook/completed")

@@ -1,6 +1,5 @@
 """What a warm function does for each recording, counted: it builds no client and opens no connection anew."""
 
-import json
 import time
 from collections import Counter
 from typing import Any
@@ -14,6 +13,7 @@ from audio_highlights.assemblyai import AssemblyAI
 from audio_highlights.config import utc_now
 from audio_highlights.models import Finished, Upload
 from audio_highlights.storage import Ledger
+from bench.as_on_lambda import message
 from local.stack import PROJECT, Local
 from tests.integration.conftest import Tables
 from tests.integration.test_buckets import put
@@ -60,11 +60,6 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     monkeypatch.setattr(ClientCreator, "create_client", counting_build)
     monkeypatch.setattr(urllib3.util.connection, "create_connection", counting_connect)
     return counts
-
-
-def message(body: object) -> dict[str, Any]:
-    record = {"messageId": "m", "receiptHandle": "r", "body": json.dumps(body), "eventSource": "aws:sqs"}
-    return {"Records": [{**record, "attributes": {"ApproximateReceiveCount": "1"}, "messageAttributes": {}}]}
 
 
 def test_a_warm_recording_takes_no_new_client_and_no_new_connection(

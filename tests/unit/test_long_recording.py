@@ -18,15 +18,14 @@ from unittest.mock import patch
 import pytest
 import requests
 from botocore.response import StreamingBody
-from samtranslator.yaml_helper import yaml_parse
 
 from audio_highlights import export, json_items
 from audio_highlights.assemblyai import AssemblyAI
 from audio_highlights.models import Upload
 from audio_highlights.storage import Media, Results
 from audio_highlights.workflow import Deliverer, has_ended
+from tests.deployed_template import as_written
 from tests.fakes import World
-from tests.unit.functions import ROOT
 
 WORDS = 90_000
 
@@ -122,7 +121,7 @@ def test_73_ten_hours_fit_into_half_of_the_memory_of_results() -> None:
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
         outcome, timestamps, words, most = process.submit(deliver_ten_hours).result()
     assert (outcome, timestamps, words) == ("completed", 9000, WORDS)
-    resources = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))["Resources"]
+    resources = as_written()["Resources"]
     memory = resources["ResultsFunction"]["Properties"]["MemorySize"]
     assert memory <= 512
     assert most < memory * 1_000_000 / 2

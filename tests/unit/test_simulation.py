@@ -5,13 +5,12 @@ import statistics
 from dataclasses import replace
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
 
 from bench.limits import TEXT_ID_BYTES, item_units, limits
 from bench.measured_line import MEASURED
 from bench.scale import PAGE, compared, quick_tables, renewed
 from bench.simulation import Pipeline, Settings, at_once, by_rate, transcripts
-from local.stack import PROJECT
+from tests.deployed_template import as_written
 
 FREE = Settings(max_in_flight=5, provider_parallel=5)
 NO_LINE = replace(FREE, max_in_flight=10**9, units_a_second=float("inf"))
@@ -86,7 +85,7 @@ def test_it_reproduces_what_was_measured() -> None:
 
 
 def test_the_defaults_are_the_templates() -> None:
-    parameters = yaml_parse((PROJECT / "template.yaml").read_text(encoding="utf-8"))["Parameters"]
+    parameters = as_written()["Parameters"]
     settings = Settings()
     assert settings.max_in_flight == parameters["MaxInFlight"]["Default"]
     assert settings.max_concurrency == int(parameters["MaxConcurrency"]["Default"])
